@@ -1,5 +1,4 @@
-"""A gate.toml in, Limits out: what a run must hold, declared before it is run. Defaults are written
-here only."""
+"""What a run must hold, as a gate.toml declares it before the run. All defaults stand here."""
 
 from __future__ import annotations
 
@@ -20,8 +19,6 @@ from niah.text.validation import model_from, table_in
 _SHOWN = (
     "min_found", "min_found_per_length", "min_found_per_band", "max_hallucination", "drop_margin",
 )  # fmt: skip
-
-
 _MINUTES = {"m": 1, "h": 60, "d": 24 * 60}
 
 
@@ -34,8 +31,8 @@ class GateConfig(BaseModel):
     haystacks: Literal["any", "these"] = Field(
         "any",
         description=(
-            "Whether the verdict is to hold for any stretch of haystack, or for those of the run"
-            " only."
+            "Whether the verdict is to hold for any stretch of haystack, "
+            "or for those of the run only."
         ),
     )
     min_found: float | None = Field(None, description="Least share found, over the whole run.")
@@ -97,19 +94,19 @@ class GateConfig(BaseModel):
     def _can_be_shown(cls, value: float | None, info: ValidationInfo) -> float | None:
         if value is not None and not 0 < value < 1:
             raise ConfigError(
-                f"{info.field_name} = {value:g}: use a share above 0 and below 1; no number of"
-                " trials can show that everything is found (try 0.99; 'niah power' says how many"
-                " trials that takes)"
+                f"{info.field_name} = {value:g}: use a share above 0 and below 1; "
+                "no number of trials can show that everything is found "
+                "(try 0.99; 'niah power' says how many trials that takes)"
             )
         return value
 
     @field_validator("price")
     @classmethod
     def _whole_price(cls, value: dict[str, float] | None) -> dict[str, float] | None:
-        if value is not None and (
-            not {"input", "output"} <= set(value) <= {"input", "cached", "output"}
-            or not all(0 <= dollars < inf for dollars in value.values())
-        ):
+        if value is None:
+            return None
+        named = {"input", "output"} <= set(value) <= {"input", "cached", "output"}
+        if not named or not all(0 <= dollars < inf for dollars in value.values()):
             raise ConfigError(
                 f"price = {value}: give input and output, perhaps cached, each a number not below 0"
             )
@@ -123,27 +120,22 @@ class GateConfig(BaseModel):
     @field_validator("max_age", mode="before")
     @classmethod
     def _age(cls, value: Any) -> Any:
-        matched = (
-            re.fullmatch(r"(\d{1,6}(?:\.\d+)?) *([mhd])", value.strip())
-            if isinstance(value, str)
-            else None
-        )
-        if value is not None and (matched is None or not float(matched[1])):
+        if value is None:
+            return None
+        matched = re.fullmatch(r"(\d{1,6}(?:\.\d+)?) *([mhd])", str(value).strip())
+        if matched is None or not float(matched[1]):
             raise ConfigError(f"max_age = {value!r}: use minutes, hours or days, like 90m, 36h, 2d")
-        return timedelta(minutes=float(matched[1]) * _MINUTES[matched[2]]) if matched else None
+        return timedelta(minutes=float(matched[1]) * _MINUTES[matched[2]])
 
     @model_validator(mode="after")
     def _nothing_is_ignored(self) -> GateConfig:
         for key, of in (("effective_rule", "min_effective_length"), ("price", "max_cost")):
             if key in self.model_fields_set and getattr(self, of) is None:
-                raise ConfigError(
-                    f"{key} has no meaning without {of}; set that too, or leave it out"
-                )
+                told = f"{key} has no meaning without {of}"
+                raise ConfigError(f"{told}; set that too, or leave it out")
         if self.max_drop + self.drop_margin >= 1:
-            raise ConfigError(
-                f"max_drop = {self.max_drop:g} with drop_margin = {self.drop_margin:g}: their sum"
-                " must be below 1"
-            )
+            both = f"max_drop = {self.max_drop:g} with drop_margin = {self.drop_margin:g}"
+            raise ConfigError(f"{both}: their sum must be below 1")
         return self
 
     @property
@@ -154,38 +146,27 @@ class GateConfig(BaseModel):
     @property
     def compares(self) -> bool:
         """Whether anything is said about a baseline."""
-        return bool(DROP_KEYS & self.model_fields_set)
+        return any(key.startswith("drop_") or key in _DROPS for key in self.model_fields_set)
 
     @property
     def asks(self) -> bool:
         """Whether any gate is set that needs no baseline."""
-        gates = [
-            n
-            for n in GateConfig.model_fields
-            if n.startswith(("min_", "max_")) and n not in _ALWAYS
-        ]
-        return any(getattr(self, name) is not None for name in gates)
+        limits = {name for name in GateConfig.model_fields if name.startswith(("min_", "max_"))}
+        return any(getattr(self, name) is not None for name in limits - _DROPS - _NO_GATES)
 
 
-DROP_KEYS = frozenset(
-    {"max_drop", "drop_margin", "drop_per_length", "drop_per_band", "max_nats_lost"}
-)
-_ALWAYS = frozenset(
-    {"max_drop", "max_nats_lost", "max_mismatch", "min_oracle", "max_guess", "max_age"}
-)
+_DROPS = frozenset({"max_drop", "max_nats_lost"})
+_NO_GATES = frozenset({"max_mismatch", "min_oracle", "max_guess", "max_age"})
 
 
 def read_gate_config(path: Path | None) -> GateConfig:
-    """The limits of a gate.toml, or the usual ones. Raises ConfigError, UnknownName for an unknown
-    key."""
+    """The limits of a gate.toml, or the usual ones. Raises as ``gate_config_of``."""
     if path is None:
         return GateConfig()
     return gate_config_of(table_in(path, "; 'niah init gate' writes one"), path)
 
 
 def gate_config_of(table: Mapping[str, Any], path: Path | None = None) -> GateConfig:
-    """The gates of a table, which stands in that file. Raises ConfigError, UnknownName for an
-    unknown key."""
-    return model_from(
-        GateConfig, table, f"gate in {path}" if path else "gate", f"{path}: " if path else ""
-    )
+    """The gates of a table, in that file. Raises ConfigError, UnknownName for an unknown key."""
+    named, before = (f"gate in {path}", f"{path}: ") if path else ("gate", "")
+    return model_from(GateConfig, table, named, before)
