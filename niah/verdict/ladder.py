@@ -1,5 +1,6 @@
-"""A test per length that may stop at any trial, the search for the last length that holds, and an
-adaptive run as both see it, replayed from its log: few trials, same answer.
+"""An adaptive run, replayed from its log: few trials, same answer.
+
+A test per length may stop at any trial, and a search looks for the last length that holds.
 
 At every length two bets run side by side: that the share found is above the threshold, and that it
 is below. Each is the likelihood of the trials so far, averaged over the shares on its side, over
@@ -19,6 +20,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cached_property, lru_cache
+from itertools import product
 from math import ceil, exp, floor, inf, lgamma, log
 
 from niah.errors import RunError
@@ -29,10 +31,9 @@ from niah.text.shares import percent
 from niah.verdict.exact import at_least, at_most
 from niah.verdict.records import EXIT_CODES, Verdict
 
-# trials, all found, that the bet on "above" is made with: most lengths that hold are found nearly
-# always
+# trials, all found, that the bet on "above" is made with: what holds is found nearly always
 LEAN = 80
-# part of that bet that is on any share above, alike: for a low threshold, and readers far from sure
+# part of that bet on any share above, alike: for a low threshold, and readers far from sure
 OPEN_MIND = 0.1
 BLIND = 5  # so many trials without any score end a length: its prompts are refused or cut
 
@@ -101,16 +102,14 @@ class Bracket:
 
     @property
     def monotone(self) -> bool | None:
-        """Whether what lies beyond the bracket is lost as well; None where that was not tried or
-        not decided."""
+        """Whether what lies beyond the bracket is lost as well; None: not tried, or undecided."""
         if self.probe is None or self.probe.held is Held.OPEN:
             return None
         return not self.probe.above
 
 
 def step_of(context_length: int, scores: Sequence[float | None], rule: Rule) -> Step:
-    """A length from its scores in drawn order (None: ended without one), up to the trial that
-    decides."""
+    """A length from its scores in drawn order (None: it has none), up to the one that decides."""
     found, n, tried, ahead, held = 0.0, 0, 0, 1.0, Held.OPEN
     for tried, score in enumerate(scores[: rule.most], 1):
         if score is not None:
@@ -137,8 +136,7 @@ def step_of(context_length: int, scores: Sequence[float | None], rule: Rule) -> 
 
 
 def soonest(found: float, n: int, tried: int, rule: Rule) -> int:
-    """So many further trials could decide at the soonest, all of them found or none: they are
-    needed in any case."""
+    """So many further trials could decide at the soonest, all found or none: all are needed."""
     for more in range(1, rule.most - tried + 1):
         all_found = bets(found + more, n + more, tried + more, rule.threshold)[0]
         none_found = bets(found, n + more, tried + more, rule.threshold)[1]
@@ -148,8 +146,7 @@ def soonest(found: float, n: int, tried: int, rule: Rule) -> int:
 
 
 def bets(found: float, n: int, tried: int, threshold: float) -> tuple[float, float]:
-    """What a bet of 1 on "above" and on "below" has grown to; a trial without a score is one more
-    loss to the first."""
+    """What a bet of 1 on "above" and on "below" has grown to; no score is a loss to the first."""
     return _above(floor(found + 1e-9), tried, threshold), _below(ceil(found - 1e-9), n, threshold)
 
 
@@ -168,8 +165,7 @@ def _below(found: int, n: int, threshold: float) -> float:
 
 
 def _mixed(found: int, n: int, threshold: float, part: float, width: float) -> float:
-    """The likelihood averaged over one side of the threshold (``part`` of a beta integral), over
-    that at it."""
+    """The likelihood averaged over one side (``part`` of a beta integral), over the threshold's."""
     if part <= 0:
         return 0.0
     whole = lgamma(found + 1) + lgamma(n - found + 1) - lgamma(n + 2)
@@ -196,12 +192,10 @@ def next_length(
             return lengths[at]
         low, high = (at, high) if above else (low, at)
     beyond = lengths[high + 1 : high + 2]
-    refused = (
-        high < len(lengths) and steps[lengths[high]].held is Held.UNSCORED
-    )  # a longer prompt would be, too
-    if not beyond or refused or (beyond[0] in steps and steps[beyond[0]].held is not Held.OPEN):
+    if not beyond or steps[lengths[high]].held is Held.UNSCORED:  # a longer prompt would be, too
         return None
-    return beyond[0]
+    tried = steps.get(beyond[0])
+    return None if tried and tried.held is not Held.OPEN else beyond[0]
 
 
 def bracket_of(lengths: Sequence[int], steps: Mapping[int, Step], search: str = "up") -> Bracket:
@@ -231,14 +225,10 @@ class Ladder:
     @cached_property
     def rule(self) -> Rule:
         if not self.header.design.adaptive:
-            raise RunError(
-                "the run is not adaptive: it asks all of its grid (niah run --adaptive finds a"
-                " bracket)"
-            )
-        return Rule(
-            threshold=self.header.design.recipe["threshold"],
-            most=self.header.design.recipe["trials_per_length"],
-        )
+            told = "the run is not adaptive: it asks all of its grid"
+            raise RunError(f"{told} (niah run --adaptive finds a bracket)")
+        recipe = self.header.design.recipe
+        return Rule(threshold=recipe["threshold"], most=recipe["trials_per_length"])
 
     @cached_property
     def lengths(self) -> tuple[int, ...]:
@@ -259,14 +249,10 @@ class Ladder:
         return steps
 
     def _rule_at(self, length: int, steps: Mapping[int, Step]) -> Rule:
-        """That of a probe where the next shorter length fails; bisection has longer ones decided
-        before."""
+        """A probe's where the next shorter length fails; bisection decides longer ones before."""
         shorter = steps.get(max((n for n in self.lengths if n < length), default=0))
-        return (
-            self.rule.probing
-            if shorter and shorter.above is False and self.search == "up"
-            else self.rule
-        )
+        fails = shorter is not None and shorter.above is False
+        return self.rule.probing if fails and self.search == "up" else self.rule
 
     @cached_property
     def bracket(self) -> Bracket:
@@ -274,33 +260,27 @@ class Ladder:
 
     @cached_property
     def next(self) -> tuple[Place, ...]:
-        """The trials that are surely needed now, in their order; none where the search has
-        ended."""
+        """The trials that are surely needed now, in their order; none: the search has ended."""
         length = next_length(self.lengths, self.steps, self.search)
         if length is None:
             return ()
-        step = self.steps.get(length)
-        done = step.tried if step else 0
         rule = self._rule_at(length, self.steps)
-        needed = soonest(step.found if step else 0.0, step.n if step else 0, done, rule)
-        wanted = self.places(length)[done : done + needed]
+        step = self.steps.get(length) or step_of(length, (), rule)
+        needed = soonest(step.found, step.n, step.tried, rule)
+        wanted = self.places(length)[step.tried : step.tried + needed]
         return tuple((length, *place) for place in wanted if not self._ended((length, *place)))
 
     @property
     def planned(self) -> dict[tuple[int, float], int]:
         """Trials by cell: those that were asked for, and the next one where the search goes on."""
-        cells = {
-            (length, float(depth)): 0
-            for length in self.lengths
-            for depth in self.header.design.depths
-        }
+        depths = map(float, self.header.design.depths)
+        cells = dict.fromkeys(product(self.lengths, depths), 0)
         for length, depth, _ in (*self._known, *self.next[:1]):
             cells[length, depth] = cells.get((length, depth), 0) + 1
         return cells
 
     def marked(self, grid: Grid) -> Grid:
-        """The grid without the intervals of a fixed n, which a rule did not fix, and with the
-        bracket in words."""
+        """The grid with the bracket in words, without the intervals of an n that nobody fixed."""
         cells = tuple(replace(cell, low=None, high=None, by_rule=True) for cell in grid.cells)
         whole = replace(grid.whole, low=None, high=None)
         words = bracket_words(self.bracket, ended=not self.next)
@@ -308,19 +288,14 @@ class Ladder:
 
     def places(self, length: int) -> list[tuple[float, int]]:
         """Depth and epoch of a length's trials, in their order."""
-        design = self.header.design
-        seed = self.header.design.recipe["seed"]
-        return adaptive_places(
-            seed, length, design.depths, self.rule.most, shared=design.haystack_shared
-        )
+        design, shared = self.header.design, self.header.design.haystack_shared
+        seed = design.recipe["seed"]
+        return adaptive_places(seed, length, design.depths, self.rule.most, shared=shared)
 
     @cached_property
     def _known(self) -> Mapping[Place, Row]:
-        ordinary = (r for r in self.rows if r.trial.control is None)
-        return {
-            (r.trial.context_length, float(r.trial.depth_percent), r.trial.epoch): r
-            for r in ordinary
-        }
+        trials = ((r.trial, r) for r in self.rows if r.trial.control is None)
+        return {(t.context_length, float(t.depth_percent), t.epoch): r for t, r in trials}
 
     def _ended(self, place: Place) -> bool:
         return place in self._known and self._known[place].outcome is not Outcome.ERROR
@@ -360,17 +335,15 @@ def effective_of(header: Header, rows: Iterable[Row], at_least: int | None) -> E
     bracket, ended = ladder.bracket, not ladder.next
     verdict = Verdict.PASS if ended else Verdict.INCOMPLETE
     if at_least is not None:
-        sure = [
-            s for s in bracket.steps if s.evidence >= 1 / ladder.rule.level
-        ]  # a step beyond may stop earlier
-        held = [
-            s
-            for s in sure
-            if s.held is Held.HOLDS and s.context_length >= at_least and s is not bracket.probe
-        ]
-        lost = [s for s in sure if s.held is Held.FAILS and s.context_length <= at_least]
-        undecided = Verdict.INCONCLUSIVE if ended else Verdict.INCOMPLETE
-        verdict = Verdict.FAIL if lost else Verdict.PASS if held else undecided
+        # a step beyond may stop earlier
+        sure = [s for s in bracket.steps if s.evidence >= 1 / ladder.rule.level]
+        held = [s for s in sure if s.held is Held.HOLDS and s is not bracket.probe]
+        if any(s.held is Held.FAILS and s.context_length <= at_least for s in sure):
+            verdict = Verdict.FAIL
+        elif any(s.context_length >= at_least for s in held):
+            verdict = Verdict.PASS
+        elif ended:
+            verdict = Verdict.INCONCLUSIVE
     return Effective(
         bracket=bracket, ended=ended, at_least=at_least, verdict=verdict, claimed=header.claimed
     )
@@ -389,11 +362,10 @@ def bracket_words(b: Bracket, ended: bool = True) -> str:
     return said
 
 
+_UNSURE = {Held.LEVEL: ", on the line", Held.UNSCORED: ", without a score", Held.OPEN: ", open"}
+
+
 def _step_words(step: Step) -> str:
-    unsure = {
-        Held.LEVEL: ", on the line",
-        Held.UNSCORED: ", without a score",
-        Held.OPEN: ", open",
-    }.get(step.held, "")
+    unsure = _UNSURE.get(step.held, "")
     share = f"{percent(step.found / step.n)} of " if step.n else ""
     return f"{label_of(step.context_length)} ({share}n = {step.n}{unsure})"
