@@ -1,12 +1,11 @@
-"""How many trials a gate, or a comparison with a baseline, needs: the chance that it decides,
-computed, not guessed."""
+"""How many trials a gate or a comparison needs: the chance that it decides, not a guess."""
 
 from __future__ import annotations
 
 import random
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from math import ceil, exp, floor, log, log1p, sqrt
@@ -18,7 +17,7 @@ from niah.verdict.evidence import Evidence
 from niah.verdict.exact import at_least, at_most, log_choices, mcnemar, normal_above, paired_z
 from niah.verdict.gate_config import GateConfig
 from niah.verdict.pairs import Pair, Pairs
-from niah.verdict.records import Finding, Paired, Verdict
+from niah.verdict.records import Finding, Judgement, Paired, Verdict
 
 MOST = 100_000
 _NEGLIGIBLE = 1e-12
@@ -29,33 +28,27 @@ DRAWS = 100
 def chance_to_fail(
     n: int, lost: float, gained: float, level: float, margin: float | None = None
 ) -> float:
-    """The chance that the exact McNemar test finds a loss among n independent pairs, of which these
-    shares change.
+    """The chance that McNemar's exact test finds a loss in n pairs, of which these shares change.
 
     With a margin, a loss that is shown to be smaller does not count: the gate passes it.
     """
 
     def fewest(changed: int) -> int:
-        return max(
-            _fewest_to_fail(changed, level),
-            0 if margin is None else _most_to_pass(n, changed, margin, level) + 1,
-        )
+        passing = -1 if margin is None else _most_to_pass(n, changed, margin, level)
+        return max(_fewest_to_fail(changed, level), passing + 1)
 
-    return sum(
-        p * at_least(fewest(m), m, _of(lost, gained)) for m, p in _binomial(n, lost + gained)
-    )
+    losses = _of(lost, gained)
+    return sum(p * at_least(fewest(m), m, losses) for m, p in _binomial(n, lost + gained))
 
 
 def chance_to_pass(n: int, lost: float, gained: float, margin: float, level: float) -> float:
-    """The chance that a loss is shown to be smaller than the margin, which is not that of a real
-    loss."""
+    """The chance that the loss is shown to be smaller than the margin."""
     most = ((m, p, _most_to_pass(n, m, margin, level)) for m, p in _binomial(n, lost + gained))
     return sum(p * at_most(k, m, _of(lost, gained)) for m, p, k in most if k >= 0)
 
 
 def pairs_needed(chance: Callable[[int], float], wanted: float) -> int | None:
-    """The fewest pairs from which on the chance is as wanted, to within a hundredth; None beyond
-    100,000.
+    """The fewest pairs from which on the chance is as wanted, to a hundredth; None: over 100,000.
 
     Counts are whole, so the chance goes up in a saw's teeth: a tenth more pairs must hold too.
     """
@@ -82,29 +75,25 @@ class Outlook:
 
     undecided: tuple[Finding, ...]  # gates that not even the best run there could be would pass
     can_fail: bool  # whether the worst run there could be would fail
-    chances: tuple[
-        Chance, ...
-    ] = ()  # of models that are good, but not perfect; none where not even such a one passes
+    # of models that are good, but not perfect; none where not even the best run would pass
+    chances: tuple[Chance, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chance:
-    """How often a model of so much found, everywhere alike, passes; every answer drawn anew, its
-    baseline's too."""
+    """How often a model passes; every answer is drawn anew, its baseline's too."""
 
-    found: float
+    found: float  # everywhere alike
     passes: float
     bottleneck: str | None  # the gate, and its part, that is left open most often
 
 
 def outlook_of(limits: GateConfig, header: Header, trials: Sequence[Trial]) -> Outlook:
-    """The verdicts on the best run there could be (everything found, at once, nothing lost), and on
-    the worst."""
-    every = [1.0] * len(trials)
-    best, worst = (
-        judge(_run_of(limits, header, trials, [s] * len(trials), every)) for s in (1.0, 0.0)
-    )
-    undecided = tuple(f for f in best.findings if f.verdict is not Verdict.PASS and not f.watched)
+    """The verdicts on the best run there could be (all found, at once), and on the worst."""
+    every, none = [1.0] * len(trials), [0.0] * len(trials)
+    best = judge(_run_of(limits, header, trials, every, every))
+    worst = judge(_run_of(limits, header, trials, none, every))
+    undecided = _left_open(best)
     chances = () if undecided else tuple(_chance(limits, header, trials, found) for found in GOOD)
     return Outlook(undecided=undecided, can_fail=worst.verdict is Verdict.FAIL, chances=chances)
 
@@ -116,13 +105,13 @@ def _chance(limits: GateConfig, header: Header, trials: Sequence[Trial], found: 
         after, before = ([float(draw.random() < found) for _ in trials] for _ in range(2))
         judgement = judge(_run_of(limits, header, trials, after, before), count_more=False)
         passes += judgement.verdict is Verdict.PASS
-        opened.update(
-            f"{f.gate}, {f.part}"
-            for f in judgement.findings
-            if f.verdict is not Verdict.PASS and not f.watched
-        )
+        opened.update(f"{f.gate}, {f.part}" for f in _left_open(judgement))
     bottleneck = opened.most_common(1)[0][0] if opened else None
     return Chance(found=found, passes=passes / DRAWS, bottleneck=bottleneck)
+
+
+def _left_open(judgement: Judgement) -> tuple[Finding, ...]:
+    return tuple(f for f in judgement.findings if f.verdict is not Verdict.PASS and not f.watched)
 
 
 def _run_of(
@@ -134,12 +123,12 @@ def _run_of(
 ) -> Evidence:
     """A run of such scores after a baseline of those; controls are as they should be."""
     known = {"oracle": 1.0, "closed-book": 0.0}
-    results = tuple(
-        _result(t, known.get(t.control or "", s)) for t, s in zip(trials, scores, strict=True)
-    )
-    ordinary = [(r, was) for r, was in zip(results, before, strict=True) if r.trial.control is None]
+    every = tuple(zip(trials, scores, before, strict=True))
+    results = tuple(_result(t, known.get(t.control or "", score)) for t, score, _ in every)
     both = tuple(
-        Pair(trial=r.trial, before=was, after=r.score or 0.0, nats=0.0) for r, was in ordinary
+        Pair(trial=t, before=was, after=score, nats=0.0)
+        for t, score, was in every
+        if t.control is None
     )
     by_epoch = header.design.haystack_shared and limits.haystacks == "any"
     pairs = Pairs(pairs=both, by_epoch=by_epoch) if limits.compares else None
@@ -165,16 +154,16 @@ def _of(lost: float, gained: float) -> float:
 
 @cache
 def _fewest_to_fail(changed: int, level: float) -> int:
-    """So many losses among the changed pairs are more than chance; one more than there are, where
-    none can be."""
-    return bisect_left(
-        range(changed + 1), True, key=lambda lost: mcnemar(lost, changed - lost) <= level
-    )
+    """So many losses of the changed pairs are more than chance; one more than all: none can be."""
+
+    def fails(lost: int) -> bool:
+        return mcnemar(lost, changed - lost) <= level
+
+    return bisect_left(range(changed + 1), True, key=fails)
 
 
 def _most_to_pass(n: int, changed: int, margin: float, level: float) -> int:
-    """Up to so many losses among the changed pairs are shown to be within the margin; -1 where none
-    are."""
+    """Up to so many losses of the changed pairs are shown to be within the margin; -1: none are."""
 
     def fails(lost: int) -> bool:
         return normal_above(-paired_z(lost, changed - lost, n, margin)) > level
@@ -194,7 +183,7 @@ def _binomial(n: int, share: float) -> Iterator[tuple[int, float]]:
             yield k, chance
 
 
-EPOCHS = (1, 2, 5, 10, 20, 50)
+EPOCHS = (1, 2, 5, 10, 20, 50)  # of the runs that are looked at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,9 +195,7 @@ class Aim:
     margin: float = 5.0  # drop_margin of the gate
     confidence: float = 95.0  # of the gate
     chance: float = 90.0  # wanted of seeing the loss
-    pairs: int | None = (
-        None  # of two runs of one model that the flips were measured on; None: they are a guess
-    )
+    pairs: int | None = None  # of two runs that the flips were measured on; None: they are a guess
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -250,9 +237,7 @@ class Power:
 
 
 def power_of(aim: Aim, cells: int, epoch_tokens: int, epoch_dollars: float | None) -> Power:
-    """The trials that an aim needs, and what runs of some sizes see and cost. Raises ConfigError
-    for no percentage.
-    """
+    """The trials an aim needs, and what runs of some sizes see and cost. Raises ConfigError."""
     _check(aim)
     level, margin = 1 - aim.confidence / 100, aim.margin / 100
     gained, lost = aim.flips / 100, (aim.drop + aim.flips) / 100
@@ -283,24 +268,19 @@ def power_of(aim: Aim, cells: int, epoch_tokens: int, epoch_dollars: float | Non
 
 
 def measured_flips(repeat: Paired) -> dict[str, float | int]:
-    """The flips between two runs of one model, each way, as settings of an aim. Raises ConfigError
-    for no pairs."""
+    """The flips between two runs of one model, as settings of an aim. Raises ConfigError."""
     if not repeat.n:
-        raise ConfigError(
-            "--from: the two runs have no trial with a score in both; run the same trials twice"
-        )
+        told = "--from: the two runs have no trial with a score in both"
+        raise ConfigError(f"{told}; run the same trials twice")
     return {"flips": 100 * (repeat.lost + repeat.gained) / 2 / repeat.n, "pairs": repeat.n}
 
 
 def _check(aim: Aim) -> None:
-    percents: Mapping[str, float] = {
-        name: getattr(aim, name) for name in ("drop", "flips", "margin", "confidence", "chance")
-    }
-    for name, value in percents.items():
+    for name in ("drop", "flips", "margin", "confidence", "chance"):
+        value: float = getattr(aim, name)
         least = 50 if name == "confidence" else 0
         if not least <= value < 100 or (value == 0 and name != "flips"):
             raise ConfigError(f"--{name} {value:g}: give percent above {least} and below 100")
     if aim.drop + 2 * aim.flips > 100:
-        raise ConfigError(
-            f"--drop {aim.drop:g} --flips {aim.flips:g}: more trials change than there are"
-        )
+        asked = f"--drop {aim.drop:g} --flips {aim.flips:g}"
+        raise ConfigError(f"{asked}: more trials change than there are")
