@@ -1,6 +1,7 @@
-"""A run as a small JSON file, fit for git (what a comparison needs, no answers, a line per trial),
-and whether runs may be judged and compared: a log agrees with itself, what decides their prompts is
-the same, and neither is a copy.
+"""A run as a small JSON file, fit for git, and whether runs may be judged and compared.
+
+The file holds what a comparison needs: no answers, a line per trial. Runs may be compared where
+each log agrees with itself, what decides their prompts is the same, and neither is a copy.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from niah.text.renamed import first_names, new_names
 SCHEMA = 1
 DIGEST = 12  # characters of a prompt's digest that a baseline keeps
 LONGEST_VALUE = 60  # characters of a setting, in a message
+LEAST_COUNTED = 0.5  # of the tokens that a server should count, in a trial that has a score
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,9 +33,8 @@ class Baseline:
     prompts: Mapping[str, str | None]  # the beginning of each prompt's digest
     saved: str | None = None  # date, where it is a file of its own
     finished: str | None = None  # when its last trial ended, ISO 8601; None: not known
-    nats: Mapping[str, float | None] = field(
-        default_factory=dict
-    )  # cost of the right answer; None: not told
+    # cost of the right answer; None: not told
+    nats: Mapping[str, float | None] = field(default_factory=dict)
     served: tuple[str, ...] = ()  # the model as the server names it
 
 
@@ -43,9 +44,7 @@ def baseline_of(header: Header, results: Iterable[Row]) -> Baseline:
     return Baseline(
         header=header,
         scores={r.trial.id: r.score for r in ordinary},
-        prompts={
-            r.trial.id: r.prompt_digest[:DIGEST] if r.prompt_digest else None for r in ordinary
-        },
+        prompts={r.trial.id: (r.prompt_digest or "")[:DIGEST] or None for r in ordinary},
         finished=last_answer(ordinary),
         nats={r.trial.id: r.target_nats for r in ordinary if r.target_nats is not None},
         served=served_by(ordinary),
@@ -53,43 +52,34 @@ def baseline_of(header: Header, results: Iterable[Row]) -> Baseline:
 
 
 def mean_baseline(baselines: Sequence[Baseline]) -> Baseline:
-    """Several runs of one recipe as one: the mean score of every trial, so that no lucky run stays
-    one for ever.
+    """Several runs of one recipe as one, by the mean score of every trial: no lucky run stays one.
 
     A trial without a score in any of them has none. Raises RunError for runs of different trials.
     """
     last = max(baselines, key=lambda b: b.finished or "")
-    for other in baselines:
-        if (
-            digest_of(other.header) != digest_of(last.header)
-            or other.scores.keys() != last.scores.keys()
-        ):
-            raise RunError(
-                "the runs of one baseline must be of the same recipe and trials; save those that"
-                " are alike"
-            )
-
-    def mean(values: Sequence[float | None]) -> float | None:
-        told = [value for value in values if value is not None]
-        return sum(told) / len(told) if len(told) == len(values) else None
-
-    scores, nats = (
-        {i: mean([t.get(i) for t in some]) for i in last.scores}
-        for some in ([b.scores for b in baselines], [b.nats for b in baselines])
-    )
+    if len({(digest_of(b.header), frozenset(b.scores)) for b in baselines}) > 1:
+        raise RunError(
+            "the runs of one baseline must be of the same recipe and trials; save those that are"
+            " alike"
+        )
+    served = {name for b in baselines for name in b.served}
     return replace(
         last,
-        scores=scores,
-        nats=nats,
-        served=tuple(sorted({name for b in baselines for name in b.served})),
+        scores={i: _mean([b.scores[i] for b in baselines]) for i in last.scores},
+        nats={i: _mean([b.nats.get(i) for b in baselines]) for i in last.scores},
+        served=tuple(sorted(served)),
     )
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    told = [value for value in values if value is not None]
+    return sum(told) / len(told) if len(told) == len(values) else None
 
 
 def served_by(results: Iterable[Row]) -> tuple[str, ...]:
     """The names that a server gave the model of some trials."""
-    return tuple(
-        sorted({r.response.model for r in results if r.response is not None and r.response.model})
-    )
+    named = {r.response.model for r in results if r.response is not None}
+    return tuple(sorted(name for name in named if name))
 
 
 def last_answer(results: Iterable[Row]) -> str | None:
@@ -115,8 +105,7 @@ def baseline_json(baseline: Baseline, saved: str) -> str:
 
 
 def baseline_from(text: str, name: str) -> Baseline:
-    """The baseline of a file's text. Raises RunError for anything else, also for a header that was
-    edited."""
+    """The baseline of a file's text. Raises RunError for anything else, edited ones included."""
     try:
         table: dict[str, Any] = json_in(text, parse_constant=_no_number)
         if table["kind"] != "baseline" or table["schema"] != SCHEMA:
@@ -142,45 +131,31 @@ def baseline_from(text: str, name: str) -> Baseline:
         raise RunError(
             f"{name}: no baseline of this niah ({error}); make one with: niah baseline save RUN"
         ) from error
+    again = "save it again with: niah baseline save RUN"
     if table.get("recipe_digest") != digest_of(header):
-        raise RunError(
-            f"{name}: its recipe digest is not that of its header; save it again with: niah"
-            " baseline save RUN"
-        )
+        raise RunError(f"{name}: its recipe digest is not that of its header; {again}")
     if table.get("trials_digest") != _digest(_rows(baseline)):
-        raise RunError(
-            f"{name}: its trials were changed by hand; save it again with: niah baseline save RUN"
-        )
+        raise RunError(f"{name}: its trials were changed by hand; {again}")
     return baseline
 
 
 def _header(table: Mapping[str, Any]) -> Header:
-    parts = _parts(table.get("extended", ()))
     d = table["design"]
-    grid = {
-        "lengths": tuple(d["lengths"]),
-        "depths": tuple(d["depths"]),
-        "cells": _parts(d.get("cells", ())),
-    }
-    design = Design(**{**d, **grid, "recipe": new_names(d["recipe"])})
-    return Header(
-        **{**table, "extended": parts, "design": design, "config": new_names(table["config"])}
-    )
+    cells = tuple(Part(**_grid(p)) for p in d.get("cells", ()))
+    design = Design(**{**_grid(d), "cells": cells, "recipe": new_names(d["recipe"])})
+    parts = tuple(Part(**_grid(p)) for p in table.get("extended", ()))
+    config = new_names(table["config"])
+    return Header(**{**table, "extended": parts, "design": design, "config": config})
 
 
-def _parts(tables: Iterable[Mapping[str, Any]]) -> tuple[Part, ...]:
-    return tuple(
-        Part(lengths=tuple(p["lengths"]), depths=tuple(p["depths"]), epochs=p["epochs"])
-        for p in tables
-    )
+def _grid(table: Mapping[str, Any]) -> dict[str, Any]:
+    return {**table, "lengths": tuple(table["lengths"]), "depths": tuple(table["depths"])}
 
 
 def _rows(baseline: Baseline) -> list[list[Any]]:
     told = {i: [nats] for i, nats in baseline.nats.items() if nats is not None}
-    return [
-        [i, baseline.prompts[i], score, *told.get(i, ())]
-        for i, score in sorted(baseline.scores.items())
-    ]
+    scores = sorted(baseline.scores.items())
+    return [[i, baseline.prompts[i], score, *told.get(i, ())] for i, score in scores]
 
 
 def _no_number(text: str) -> float:
@@ -190,9 +165,7 @@ def _no_number(text: str) -> float:
 def digest_of(header: Header) -> str:
     """A digest of what decides the prompts of a run, and nothing of the model."""
     recipe, config = first_names(header.design.recipe), first_names(header.config)
-    stated = {
-        key: config.get(key) for key in recipe
-    }  # the same, unless somebody edited one of them
+    stated = {key: config.get(key) for key in recipe}  # the same, unless one of them was edited
     return _digest([recipe, stated, header.haystack_digest, header.tokenizer, header.task_version])
 
 
@@ -202,16 +175,11 @@ def _digest(table: object) -> str:
 
 
 def check_baseline(baseline: Baseline, header: Header, results: Iterable[Row]) -> None:
-    """Raises RunError for what is no baseline of a run: a copy of it, or a simulated reader for a
-    model."""
-    simulated, was = (h.design.simulated for h in (header, baseline.header))
-    if simulated != was:
-        names = (
-            ("a simulated reader", "a model") if simulated else ("a model", "a simulated reader")
-        )
+    """Raises RunError for no baseline of a run: a copy, or a simulated reader for a model."""
+    now, was = _kind(header), _kind(baseline.header)
+    if now != was:
         raise RunError(
-            f"the run is of {names[0]}, its baseline of {names[1]}: neither can tell whether the"
-            " other lost"
+            f"the run is of {now}, its baseline of {was}: neither can tell whether the other lost"
         )
     ordinary = [r for r in results if r.trial.control is None]
     last = last_answer(ordinary)
@@ -224,11 +192,14 @@ def check_baseline(baseline: Baseline, header: Header, results: Iterable[Row]) -
         )
 
 
+def _kind(header: Header) -> str:
+    return "a simulated reader" if header.design.simulated else "a model"
+
+
 def check_comparable(
     baseline: Baseline, header: Header, ordinary: Sequence[Row], *, partly: bool = False
 ) -> None:
-    """Raises RunError where two runs asked other things; ``partly`` allows trials that only one of
-    them has."""
+    """Raises RunError where runs asked other things; ``partly`` allows trials that only one has."""
     old, differing = baseline.header, recipe_differences(baseline.header, header)
     unknown = sum(r.trial.id not in baseline.scores for r in ordinary)
     if ordinary and unknown == len(ordinary):
@@ -236,14 +207,12 @@ def check_comparable(
         raise RunError(f"the runs have no trial in common, so they cannot be compared: {why}")
     if not partly and header.imported is None:
         if differing:
-            raise RunError(
-                "the runs are of different recipes, so a gate cannot compare them:"
-                f" {'; '.join(differing)}"
-            )
+            told = "the runs are of different recipes, so a gate cannot compare them"
+            raise RunError(f"{told}: {'; '.join(differing)}")
         if unknown:
             raise RunError(
-                f"the baseline lacks {unknown} of {len(ordinary)} trials of the run; finish it, and"
-                " save it again with: niah baseline save RUN"
+                f"the baseline lacks {unknown} of {len(ordinary)} trials of the run; "
+                "finish it, and save it again with: niah baseline save RUN"
             )
     for r in ordinary:
         before = baseline.prompts.get(r.trial.id)
@@ -255,14 +224,10 @@ def check_comparable(
 
 
 def recipe_differences(old: Header, new: Header) -> list[str]:
-    """In what two runs differ that decides their prompts, in words. A setting that one niah did not
-    know is none."""
+    """In what two runs differ that decides their prompts; no setting that one niah did not know."""
     was, now = old.design.recipe, new.design.recipe
-    found = [
-        f"{k} was {_short(was[k])}, is {_short(now[k])}"
-        for k in sorted({*was} & {*now})
-        if was[k] != now[k]
-    ]
+    changed = sorted(key for key in was.keys() & now.keys() if was[key] != now[key])
+    found = [f"{key} was {_short(was[key])}, is {_short(now[key])}" for key in changed]
     if old.haystack_digest != new.haystack_digest:
         found.append("the text of the haystack differs")
     if None not in (heard := {old.recordings_digest, new.recordings_digest}) and len(heard) > 1:
@@ -275,13 +240,10 @@ def recipe_differences(old: Header, new: Header) -> list[str]:
 
 
 def _other_prompts(old: Header, new: Header) -> str:
-    """Why runs of the same settings hold other trials: niah changed what it asks, between or within
-    versions."""
-    versions = (
-        f"by niah {old.version} and {new.version}"
-        if old.version != new.version
-        else f"by a niah {new.version} each"
-    )
+    """Why runs of the same settings hold other trials: niah changed what it asks."""
+    versions = f"by niah {old.version} and {new.version}"
+    if old.version == new.version:
+        versions = f"by a niah {new.version} each"
     return (
         f"their settings agree and their prompts do not; they were made {versions}, "
         f"on {old.created[:10]} and {new.created[:10]}: run both again with one niah"
@@ -291,11 +253,6 @@ def _other_prompts(old: Header, new: Header) -> str:
 def _short(value: object) -> str:
     text = repr(value)
     return text if len(text) <= LONGEST_VALUE else f"{text[: LONGEST_VALUE - 4]} ..."
-
-
-LEAST_COUNTED = (
-    0.5  # of the tokens that a server should count, in a trial that has a score all the same
-)
 
 
 def check_consistent(header: Header, rows: Iterable[Row]) -> None:
@@ -319,29 +276,21 @@ def check_consistent(header: Header, rows: Iterable[Row]) -> None:
         elif r.outcome is Outcome.SCORED:
             wrong = _contradiction(r, t.control is None and prompts[r.prompt_digest or ""] > 1)
         if wrong is not None:
-            where = (
-                f"trial {t.id} ({t.context_length:,} tokens, depth {t.depth_percent:g} %, epoch"
-                f" {t.epoch})"
-            )
-            raise RunError(f"{where}: {wrong}")
+            where = f"{t.context_length:,} tokens, depth {t.depth_percent:g} %, epoch {t.epoch}"
+            raise RunError(f"trial {t.id} ({where}): {wrong}")
 
 
 def _contradiction(r: Row, prompt_is_shared: bool) -> str | None:
     """What a trial with a score says against itself."""
     counted = None if r.response is None else r.response.usage.input_tokens
+    expected = r.expected_input_tokens
     if not r.prompt_digest:
         return "it has a score and no prompt; run it anew"
     if prompt_is_shared:
         return "another trial has the same prompt, so they are no two trials; run it anew"
     if r.score == 1 and r.answer_class == "wrong":
         return "its answer is called wrong and scored 1; score the run again: niah score RUN"
-    if (
-        counted is not None
-        and r.expected_input_tokens
-        and counted < LEAST_COUNTED * r.expected_input_tokens
-    ):
-        return (
-            f"the server counted {counted:,} of {r.expected_input_tokens:,} tokens, and it has a"
-            " score; run it anew"
-        )
+    if counted is not None and expected and counted < LEAST_COUNTED * expected:
+        told = f"the server counted {counted:,} of {expected:,} tokens"
+        return f"{told}, and it has a score; run it anew"
     return None
