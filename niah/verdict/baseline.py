@@ -52,15 +52,15 @@ def baseline_of(header: Header, results: Iterable[Row]) -> Baseline:
 
 
 def mean_baseline(baselines: Sequence[Baseline]) -> Baseline:
-    """Several runs of one recipe as one, by the mean score of every trial: no lucky run stays one.
+    """Several runs of one recipe as one, by each trial's mean score: no lucky run stays for ever.
 
     A trial without a score in any of them has none. Raises RunError for runs of different trials.
     """
     last = max(baselines, key=lambda b: b.finished or "")
     if len({(digest_of(b.header), frozenset(b.scores)) for b in baselines}) > 1:
         raise RunError(
-            "the runs of one baseline must be of the same recipe and trials; save those that are"
-            " alike"
+            "the runs of one baseline must be of the same recipe and trials; "
+            "save those that are alike"
         )
     served = {name for b in baselines for name in b.served}
     return replace(

@@ -1,4 +1,4 @@
-"""How many trials a gate or a comparison needs: the chance that it decides, not a guess."""
+"""How many trials a gate or comparison needs: the chance that it decides, computed, not guessed."""
 
 from __future__ import annotations
 

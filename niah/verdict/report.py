@@ -60,11 +60,7 @@ def report_of(
         return replace(sample.share(), low=None, high=None) if adaptive else sample.share()
 
     by_length = {n: share(sample) for n, sample in at_length.items()}
-    alone = replace(samples, these_only=True)  # the haystacks of a cell differ
-    cells = {n: list[Sample]() for n in lengths}
-    for c in grid.cells:
-        cells[c.context_length].append(alone.in_cell(c.context_length, c.depth_percent))
-    by_band = {band: share(samples.in_band(band)) for band in BANDS}
+    cells = _cells_of(samples, grid)
     middle = lost_in_the_middle(samples.in_band("head", "tail"), samples.in_band("middle"))
     times, every = times_of(ordinary), counts_of(grid, controls=True)
     return RunReport(
@@ -79,7 +75,7 @@ def report_of(
         whole=grid.whole,
         by_length=by_length,
         up_to_length={n: share(samples.at(*lengths[: i + 1])) for i, n in enumerate(lengths)},
-        by_band=by_band,
+        by_band={band: share(samples.in_band(band)) for band in BANDS},
         effective=tuple(effective_length(rule, at_length, cells) for rule in rules if not adaptive),
         middle=middle,
         weakest=weakest_region(grid),
@@ -91,7 +87,7 @@ def report_of(
         by_control=grid.by_control,
         imported=header.imported,
         notes=() if adaptive else uneven_notes(grid),
-        nats={n: (fmean(told), len(told)) for n, told in sorted(_nats(ordinary).items())},
+        nats=_nats(ordinary),
         bracket=Ladder(header, everything).bracket if adaptive else None,
         media=grid.media,
         pattern=pattern_of(samples, lengths, middle),
@@ -99,12 +95,21 @@ def report_of(
     )
 
 
-def _nats(rows: Iterable[Row]) -> dict[int, list[float]]:
+def _cells_of(samples: Samples, grid: Grid) -> dict[int, list[Sample]]:
+    """The cells of every length; the trials of a cell share no haystack."""
+    alone = replace(samples, these_only=True)
+    cells = {n: list[Sample]() for n in grid.context_lengths}
+    for c in grid.cells:
+        cells[c.context_length].append(alone.in_cell(c.context_length, c.depth_percent))
+    return cells
+
+
+def _nats(rows: Iterable[Row]) -> dict[int, tuple[float, int]]:
     told: dict[int, list[float]] = defaultdict(list)
     for r in rows:
         if r.target_nats is not None:
             told[r.trial.context_length].append(r.target_nats)
-    return told
+    return {n: (fmean(own), len(own)) for n, own in sorted(told.items())}
 
 
 def times_of(results: Iterable[Row]) -> tuple[Times, ...]:
