@@ -46,9 +46,9 @@ def effective_length(
     """
     name, value = rule_of(rule)
     base = _best_short(by_length) if name == "relative" else None
-    parts = {length: (sample,) for length, sample in by_length.items()}
-    if name == "all-green":
-        parts = {length: tuple(samples) for length, samples in by_cell.items()}
+    parts = by_cell
+    if name != "all-green":
+        parts = {length: (sample,) for length, sample in by_length.items()}
     comparisons = max(1, sum(s.n > 0 for samples in parts.values() for s in samples))
 
     def threshold(base_end: Callable[[Sample], float]) -> float | None:

@@ -99,7 +99,7 @@ class Signal:
 
 
 def line_of(header: Header, results: Iterable[Row], dollars: float | None) -> HistoryLine:
-    """A finished run as a line. Raises RunError for one without an answer, or with too many."""
+    """A finished run as a line. Raises RunError where it has no answer, or too many trials."""
     rows = sorted((r for r in results if r.trial.control is None), key=lambda r: r.trial.id)
     date = max((r.finished for r in rows), default="")
     try:
@@ -164,7 +164,7 @@ def lines_in(text: str, name: str) -> tuple[HistoryLine, ...]:
 
 
 def signal_of(lines: Sequence[HistoryLine], reference: int = REFERENCE) -> Signal:
-    """Whether runs changed after the reference. Raises RunError for runs of several recipes."""
+    """Whether runs changed after the reference. Raises RunError where there are several recipes."""
     kinds = {(line.recipe, line.trials) for line in lines}
     if len(kinds) > 1:
         raise RunError(f"{len(kinds)} recipes or grids in one history: keep a file for each")
