@@ -1,11 +1,11 @@
 """Read context lengths and depths as people write them, and write lengths as pictures show them.
 
 With ``--aligned`` they lie on a common lattice, so that prompts share what is behind the needle
-too. With haystacks of i * (D - 1) * u tokens and D evenly spaced depths, the needle's place i * j *
-u is met at several lengths. The needle there is drawn by its place, so a short prompt is, up to its
-question, the beginning of every longer one with the same place. About two thirds of the prompt
-tokens can then be cache hits, and "same needle, same place, only the length differs" is a cleaner
-contrast.
+too. With haystacks of i * (D - 1) * u tokens and D evenly spaced depths, the needle's place
+i * j * u is met at several lengths. The needle there is drawn by its place, so a short prompt is,
+up to its question, the beginning of every longer one with the same place. About two thirds of the
+prompt tokens can then be cache hits, and "same needle, same place, only the length differs" is a
+cleaner contrast.
 """
 
 from __future__ import annotations
@@ -44,15 +44,12 @@ def lengths_of(value: Given) -> tuple[int, ...]:
     """Context lengths, rising and without repeats.
 
     "1k,2k,4k" is a list, "10k:50k:10k" a range (start:stop:step), "1k..1M" doubles up to 1M,
-    "1k..1M:7" are 7 lengths in equal ratios (rounded to two digits, or to as many as keep them
-    apart).
+    "1k..1M:7" are 7 lengths in equal ratios, rounded to two digits or as many as keep them apart.
     """
-    items = _items(value)
-    if not items:
+    lengths = {length for item in _items(value) for length in _lengths_in(str(item))}
+    if not lengths:
         raise ConfigError("lengths is empty; give at least one, like 1k,2k,4k")
-    return _bounded(
-        "lengths", sorted({length for item in items for length in _lengths_in(str(item))})
-    )
+    return _bounded("lengths", sorted(lengths))
 
 
 def _lengths_in(item: str) -> list[int]:
@@ -96,8 +93,7 @@ def _rounded(number: float, digits: int) -> int:
 
 
 def depths_of(value: Given) -> tuple[float, ...]:
-    """Depths in percent from "0,25,50", a range "0:100:25" (start:stop:step, stop included) or a
-    list."""
+    """Depths in percent of "0,25,50", a list, or a range "0:100:25" (from, to and with, step)."""
     depths: set[float] = set()
     for item in _items(value):
         parts = [_percent(item, part) for part in str(item).split(":")]
@@ -154,11 +150,10 @@ def label_of(context_length: int | None, missing: str = "none") -> str:
 def aligned_lengths(
     lengths: Sequence[int], depths: Sequence[float], overhead: int
 ) -> tuple[int, ...]:
-    """The lattice lengths nearest to the asked ones; ``overhead`` is all of a prompt that is no
-    haystack.
+    """The lattice lengths nearest to the asked ones; the unit u comes from the shortest length.
 
-    The unit u comes from the shortest length. Raises ConfigError where the depths do not run evenly
-    from 0 to 100.
+    ``overhead`` is all of a prompt that is no haystack. Raises ConfigError for depths that do not
+    run evenly from 0 to 100.
     """
     steps = len(depths) - 1
     if steps < 1 or any(abs(d - 100 * j / steps) > 1e-6 for j, d in enumerate(depths)):

@@ -1,5 +1,4 @@
-"""Fold what looks different and is the same: case, width, accents, script of Chinese, spaces of
-speech recognition."""
+"""Fold what looks different and is the same: case, width, accents, script and spaces of Chinese."""
 
 from __future__ import annotations
 
@@ -14,8 +13,7 @@ _LATIN = ((0xC0, 0x250), (0x1E00, 0x1F00))
 
 
 def fold(text: str) -> str:
-    """Compatibility forms, lower case, no accents, simplified characters, no white space between
-    Han characters."""
+    """Compatibility forms, lower case, no accents, simplified Chinese without white space in it."""
     folded = unicodedata.normalize("NFKC", text).casefold()
     if folded.isascii():
         return folded
@@ -26,26 +24,21 @@ def fold(text: str) -> str:
 
 
 def without_accents(text: str) -> str:
-    """Latin letters without the marks above and below them, sign for sign: many people leave them
-    out."""
+    """Latin letters without the marks that many people leave out, sign for sign."""
     return text.translate(_bare())
 
 
 @cache
 def _bare() -> Mapping[int, str]:
     """Accented Latin letter -> the letter."""
-    letters = [c for first, last in _LATIN for c in map(chr, range(first, last))]
-    return {
-        ord(c): d[0]
-        for c in letters
-        if len(d := unicodedata.normalize("NFKD", c)) > 1 and d[0].isalpha()
-    }
+    letters = [c for first, last in _LATIN for c in range(first, last)]
+    parts = {c: unicodedata.normalize("NFKD", chr(c)) for c in letters}
+    return {c: d[0] for c, d in parts.items() if len(d) > 1 and d[0].isalpha()}
 
 
 @cache
 def _simplified() -> Mapping[int, str]:
-    """Traditional character -> simplified one, for every character where they differ (OpenCC's
-    table)."""
+    """Traditional character -> simplified one, where they differ (OpenCC's table)."""
     from opencc import OpenCC  # a table of 2 MB: only where Chinese is folded
 
     characters = [chr(c) for c in range(0x3400, 0xA000)]

@@ -1,5 +1,4 @@
-"""Whole numbers as people write and say them: digits of any width, with separators, scaled, in
-Chinese, or in words."""
+"""Whole numbers as people write and say them: digits, grouped, scaled, in Chinese, or in words."""
 
 from __future__ import annotations
 
@@ -13,41 +12,37 @@ from niah.text.wording import ByLanguage, Wording
 
 _NUMBER = re.compile(
     r"""
-    (?<![A-Za-z0-9]) (?<!\d\.) (?<!(?<![A-Za-z0-9.百千万萬亿億])\d\ ) (?P<spaced>\d(?:\ \d){4,}) (?!\ ?\d|[A-Za-z])
+    (?<![A-Za-z0-9]) (?<!\d\.) (?<!(?<![A-Za-z0-9.百千万萬亿億])\d\ )
+    (?P<spaced>\d(?:\ \d){4,}) (?!\ ?\d|[A-Za-z])
   | (?<![A-Za-z0-9]) (?<!\d\.)
-    (?P<grouped>\d{1,3}['’]\d{3},\d{3} | \d{1,3} (?P<by>,|_|'|’|\.|\ |\{,\}|\\,) \d{3} (?:(?P=by)\d{3})*) (?:\.0+)?
-    (?![A-Za-z0-9]|\.\d|(?<=\.\d{3})[百千万萬亿億])
-  | (?<![A-Za-z0-9]) (?<!\d\.) (?P<scaled>\d+(?:\.\d+)?[百千万萬亿億](?:\d+(?:\.\d+)?[百千万萬]?)*)
+    (?P<grouped>\d{1,3}['’]\d{3},\d{3}
+               |\d{1,3} (?P<by>,|_|'|’|\.|\ |\{,\}|\\,) \d{3} (?:(?P=by)\d{3})*)
+    (?:\.0+)? (?![A-Za-z0-9]|\.\d|(?<=\.\d{3})[百千万萬亿億])
+  | (?<![A-Za-z0-9]) (?<!\d\.)
+    (?P<scaled>\d+(?:\.\d+)?[百千万萬亿億](?:\d+(?:\.\d+)?[百千万萬]?)*)
   | (?<![A-Za-z0-9]) (?<!\d\.) (?P<plain>\d+) (?:\.0+)? (?![A-Za-z0-9]|\.\d)
-  | (?P<chinese>[零〇○一二三四五六七八九十百千万萬亿億兩两]+|[壹贰貳貮叁參参叄肆伍陆陸柒捌玖拾佰仟零万萬亿億]{3,})
+  | (?P<chinese>[零〇○一二三四五六七八九十百千万萬亿億兩两]+
+               |[壹贰貳貮叁參参叄肆伍陆陸柒捌玖拾佰仟零万萬亿億]{3,})
     """,
     re.VERBOSE,
 )
-_SCALES = {
-    "": 1,
-    "百": 100,
-    "千": 1_000,
-    "万": 10_000,
-    "萬": 10_000,
-    "亿": 100_000_000,
-    "億": 100_000_000,
-}
-_FORMAL = dict(
-    zip("壹贰貳貮叁參参叄肆伍陆陸柒捌玖拾佰仟", "一二二二三三三三四五六六七八九十百千", strict=True)
-)  # of cheques
-_PLAIN = str.maketrans({"兩": "两", "〇": "零", "○": "零", **_FORMAL})
+_SCALES = {"": 1, "百": 100, "千": 1_000, "万": 10**4, "萬": 10**4, "亿": 10**8, "億": 10**8}
+_PLAIN = str.maketrans(
+    "兩〇○壹贰貳貮叁參参叄肆伍陆陸柒捌玖拾佰仟",  # behind the first three, the signs of cheques
+    "两零零一二二二三三三三四五六六七八九十百千",
+)
 _LEAST_SPELT = 3  # words of a number that is said digit by digit
 _MOST_SIGNS = 40  # a longer run is a model stuck in a loop, not a number
 
 
 class NumberWords:
-    """The number words of one language, as its file of wordings has them; none where it writes
-    numerals by rule."""
+    """The number words of a language in its file of wordings; none where it writes by rule."""
 
     def __init__(self, wording: Wording) -> None:
         self.values = _valued(wording, "words")
         self._scales = _valued(wording, "scales")
-        self._bare, self._beside = (wording.words(f"numerals.{key}") for key in ("bare", "beside"))
+        self._bare = wording.words("numerals.bare")
+        self._beside = wording.words("numerals.beside")
         self.joint = wording.text("numerals.and")
         exact = "|".join(scale for scale, value in self._scales.items() if value >= 1_000)
         self._decimal = re.compile(
@@ -55,28 +50,22 @@ class NumberWords:
         )
 
     def located(self, folded: str) -> list[tuple[int, int, int]]:
-        """The numbers in a folded text with their first and last place: "seven million", "7.4
-        million"."""
+        """The numbers in a folded text and where they stand: "seven million", "7.4 million"."""
         if not self.values:
             return []
         spelt = (m for m in self._spelt.finditer(folded) if m[0] not in self._beside)
-        found = [
-            (self.value(m[0]), *m.span())
-            for m in spelt
-            if len(re.findall("[ -]", m[0])) < _MOST_SIGNS
-        ]
-        return found + [
-            (round(float(m[1].replace(",", ".")) * self._scales[m[2]]), *m.span())
-            for m in self._decimal.finditer(folded)
-        ]
+        short = (m for m in spelt if len(re.findall("[ -]", m[0])) < _MOST_SIGNS)
+        found = [(self.value(m[0]), *m.span()) for m in short]
+        for m in self._decimal.finditer(folded):
+            number = float(m[1].replace(",", "."))
+            found.append((round(number * self._scales[m[2]]), *m.span()))
+        return found
 
     @cached_property
     def _spelt(self) -> re.Pattern[str]:
         first = _longest([*self.values, *self._bare])
-        return re.compile(
-            rf"\b(?:{first})(?:(?:,? |-| {self.joint}"
-            rf" )(?:{_longest([*self.values, *self._scales])}))*\b"
-        )
+        further = _longest([*self.values, *self._scales])
+        return re.compile(rf"\b(?:{first})(?:(?:,? |-| {self.joint} )(?:{further}))*\b")
 
     def value(self, folded: str) -> int:
         """seven million four hundred and twenty-one thousand is 7421000; three seven six is 376."""
@@ -86,11 +75,10 @@ class NumberWords:
             return int("".join(str(self.values[word]) for word in said))
         for word in said:
             scale = self._scales.get(word, 0)
-            if scale >= 1_000:
-                total = (
-                    (total + part or 1) * scale if scale > total else total + (part or 1) * scale
-                )
-                part = 0
+            if scale > total and scale >= 1_000:  # of all before it: "mil millones"
+                total, part = (total + part or 1) * scale, 0
+            elif scale >= 1_000:
+                total, part = total + (part or 1) * scale, 0
             elif scale:
                 part = (part or 1) * scale
             elif word != self.joint:
@@ -101,31 +89,25 @@ class NumberWords:
 def whole_numbers(text: str) -> list[int]:
     """The whole numbers of a text, in order.
 
-    "7,421,830", "7.421.830", "7 421 830", "７４２１８３０", "742萬1830", "七百四十二萬一千八百三十" are one.
-    "1.000" may be either one or a thousand, and is a thousand here.
+    "7,421,830", "7.421.830", "7 421 830", "７４２１８３０", "742萬1830" and
+    "七百四十二萬一千八百三十" are one. "1.000" may be one or a thousand, and is a thousand here.
     """
-    spelt = text.replace(
-        "…", " "
-    )  # its compatibility form is three full stops, which look like a decimal point
+    spelt = text.replace("…", " ")  # in NFKC three full stops, which look like a decimal point
     return [value for value, _, _ in _digits_in(unicodedata.normalize("NFKC", spelt))]
 
 
 def located_numbers(folded: str) -> list[tuple[int, int, int]]:
-    """The whole numbers of a folded text with their first and last place; words ("forty-two") as
-    well."""
+    """The whole numbers of a folded text, in words ("forty-two") as well, and where they stand."""
     found = _digits_in(folded)
-    for spelt in NUMBER_WORDS.values():
-        found += spelt.located(folded)
+    for words in NUMBER_WORDS.values():
+        found += words.located(folded)
     return sorted(found, key=lambda number: number[1])
 
 
 def _valued(wording: Wording, key: str) -> dict[str, int]:
     """ "one 1 two 2" as a table, without accents."""
-    listed = wording.words(f"numerals.{key}")
-    return {
-        without_accents(word): int(value)
-        for word, value in zip(listed[::2], listed[1::2], strict=True)
-    }
+    listed = iter(wording.words(f"numerals.{key}"))
+    return {without_accents(word): int(value) for word, value in zip(listed, listed, strict=True)}
 
 
 def _longest(words: Iterable[str]) -> str:
@@ -138,11 +120,9 @@ def _digits_in(text: str) -> list[tuple[int, int, int]]:
 
 
 def _value(match: re.Match[str]) -> int | None:
-    if match["scaled"]:
+    if match["scaled"]:  # 3萬2千, 742萬1830, 1.2万
         parts = re.findall(r"(\d+(?:\.\d+)?)([百千万萬亿億]?)", match["scaled"])
-        return round(
-            sum(float(n) * _SCALES[scale] for n, scale in parts)
-        )  # 3萬2千, 742萬1830, 1.2万
+        return round(sum(float(n) * _SCALES[scale] for n, scale in parts))
     if match["chinese"]:
         return _chinese(match["chinese"])
     return int(re.sub(r"\D", "", match["spaced"] or match["grouped"] or match["plain"]))

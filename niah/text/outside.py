@@ -20,50 +20,44 @@ from niah.errors import ConfigError
 
 KEY = "[key]"
 _hidden: set[str] = set()  # the secrets of this process, as they may be spelt
-LEAST_SECRET = (
-    8  # characters: a shorter value, such as EMPTY, would be found in honest text as well
-)
+LEAST_SECRET = 8  # characters: a shorter value, such as EMPTY, would be found in honest text too
 
 # control signs but newline and tab, marks of direction, invisible signs (not the joiners of emoji
 # and scripts), line separators, halves of characters, tags
 _SIGNS = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
-    "\ud800-\udfff\U000e0000-\U000e007f]"
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f"
+    "\ufeff\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f]"
 )
 # colours, cursor moves and titles: \x1b[31m, \x1b]0;title\x07, \x9b2J, \x1bc
 _ESCAPES = re.compile(
-    "(?:\x1b\\[|\x9b)[0-?]*["
-    " -/]*[@-~]?|(?:\x1b[\\]PX^_]|[\x9d\x90\x98\x9e\x9f])[^\x07\x1b\x9c]*(?:\x07|\x1b\\\\|\x9c)?|\x1b["
-    " -/]*[0-~]?"
+    "(?:\x1b\\[|\x9b)[0-?]*[ -/]*[@-~]?"
+    "|(?:\x1b[\\]PX^_]|[\x9d\x90\x98\x9e\x9f])[^\x07\x1b\x9c]*(?:\x07|\x1b\\\\|\x9c)?"
+    "|\x1b[ -/]*[0-~]?"
 )
 _LINE_ENDS = re.compile("\r\n|[\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
 # whose values are no secret and may be logged; of any other header only the name is
 _PLAIN_HEADERS = frozenset({
-    "anthropic-beta", "anthropic-version", "openai-beta", "openai-organization", "openai-project", "http-referer",
-    "x-title", "user-agent", "accept-language",
+    "anthropic-beta", "anthropic-version", "openai-beta", "openai-organization", "openai-project",
+    "http-referer", "x-title", "user-agent", "accept-language",
 })  # fmt: skip
-_PLAIN_QUERY = frozenset(
-    {"api-version", "alt", "version"}
-)  # the same for what stands behind the ? of an address
+_PLAIN_QUERY = frozenset({"api-version", "alt", "version"})  # the same behind the ? of an address
 # api_key, access-token, X-Auth; not max_tokens, prompt_cache_key, eos_token, author
 _SECRET_NAME = re.compile(
     r"(?<!cache[_-])key$|^token$|(?:access|api|auth|bearer|id|refresh|security)[_-]?token$"
     r"|secret|passw|auth(?!or)|credential|signature|cookie",
     re.IGNORECASE,
 )
-# what keys of services look like: sk-..., AIza..., eyJ... (a JWT), or long:
-# 9f86d081884c7d659a2feaa0c55ad015
+# what keys of services look like: sk-..., AIza..., eyJ... (a JWT), or long: 9f86d081884c7d65...
 _SECRET_VALUE = re.compile(
-    r"(?:Bearer |Basic"
-    r" |sk-|rk-|pk-|gsk_|xai-|hf_|AIza|ya29\.|eyJ|AKIA|ABSK|ghp_|glpat-|nvapi-|r8_).{8,}"
+    r"(?:Bearer |Basic |sk-|rk-|pk-|gsk_|xai-|hf_|AIza|ya29\.|eyJ|AKIA|ABSK|ghp_|glpat-|nvapi-|r8_)"
+    r".{8,}"
     r"|[0-9a-fA-F-]{32,}|(?=\S*\d)(?=\S*[a-z])(?=\S*[A-Z])[\w+/=.~-]{32,}",
     re.DOTALL,
 )
 
 
 def visible(text: str) -> str:
-    """The text as a terminal may show it: keys hidden, control signs written out (``\\x1b``,
-    ``U+202E``)."""
+    """The text as a terminal may show it: keys hidden, control signs as ``\\x1b``, ``U+202E``."""
     text = redacted(text)
     if text.isascii() and text.isprintable():
         return text
@@ -74,8 +68,7 @@ def visible(text: str) -> str:
 
 
 def plain(text: str) -> str:
-    """The text as a reader means it: without escape sequences, control signs and invisible marks.
-    Linear."""
+    """The text as a reader means it: no escape sequences, control and invisible signs. Linear."""
     if text.isascii() and text.isprintable():
         return text
     return _SIGNS.sub("", _LINE_ENDS.sub("\n", _ESCAPES.sub("", text)))
@@ -94,16 +87,14 @@ def secrets_kept() -> Iterator[None]:
 
 
 def hide(*secrets: str | None) -> None:
-    """From now on these are ``[key]`` wherever text is printed or logged, however they are
-    spelt."""
+    """From now on these are ``[key]`` in all that is printed or logged, however they are spelt."""
     for secret in secrets:
         if secret and len(secret) >= LEAST_SECRET:
             _hidden.update((secret, json.dumps(secret)[1:-1], quote(secret, safe="")))
 
 
 def redacted(text: str) -> str:
-    """The text with ``[key]`` for everything that is hidden, also where it was cut off in the
-    middle of one."""
+    """The text with ``[key]`` for all that is hidden, also for a beginning at the very end."""
     if not _hidden:
         return text
     text = _any_of(frozenset(_hidden)).sub(KEY, text)
@@ -133,8 +124,7 @@ def redacted_in(value: Any) -> Any:
 
 
 def without_secrets(config: Mapping[str, Any]) -> dict[str, Any]:
-    """A config as a table, with ``[key]`` in headers, request fields and addresses for what may be
-    a secret."""
+    """A config with ``[key]`` for what may be a secret in headers, request fields and addresses."""
     return _masked(config, lambda value: KEY)
 
 
@@ -147,14 +137,12 @@ def secrets_in(config: Mapping[str, Any]) -> tuple[str, ...]:
         return value
 
     _masked(config, noted)
-    return tuple(
-        found + [v.partition(" ")[2] for v in found if v.startswith(("Bearer ", "Basic "))]
-    )
+    bare = [v.partition(" ")[2] for v in found if v.startswith(("Bearer ", "Basic "))]
+    return (*found, *bare)
 
 
 def json_in(text: str | bytes, **options: Any) -> Any:
-    """A value of JSON, by ``json.loads``. Raises ValueError for what is none, or nests without an
-    end."""
+    """A value of JSON, by ``json.loads``. Raises ValueError for what is none or nests endlessly."""
     try:
         return json.loads(text, **options)
     except RecursionError:
@@ -162,31 +150,30 @@ def json_in(text: str | bytes, **options: Any) -> Any:
 
 
 def json_or_text(text: str, name: str) -> Any:
-    """A value of JSON, else the text as it is. Raises ConfigError for what begins like a table or
-    list and is none."""
+    """A value of JSON, else the text itself. Raises ConfigError for a broken table or list."""
     try:
         return json_in(text)
     except ValueError as error:
-        if text.lstrip().startswith(("{", "[")):
-            raise ConfigError(
-                f"{name}: begins like JSON and is none ({error}); in quotes it would be text"
-            ) from None
-        return text
+        if not text.lstrip().startswith(("{", "[")):
+            return text
+        raise ConfigError(
+            f"{name}: begins like JSON and is none ({error}); in quotes it would be text"
+        ) from None
 
 
 def _masked(config: Mapping[str, Any], mask: Callable[[str], str]) -> dict[str, Any]:
     """The config with a mask for every value that may be a secret."""
     table = dict(config)
+
+    def unless(plain: frozenset[str], name: str, value: str) -> str:
+        return value if name.casefold() in plain else mask(value)
+
     if isinstance(headers := table.get("headers"), dict):
-        table["headers"] = {
-            k: v if k.casefold() in _PLAIN_HEADERS else mask(v) for k, v in headers.items()
-        }
+        table["headers"] = {k: unless(_PLAIN_HEADERS, k, v) for k, v in headers.items()}
     for key in ("base_url", "embed_url"):
         address, asks, query = str(table.get(key) or "").partition("?")
         if asks:
-            pairs = [
-                (k, v if k.casefold() in _PLAIN_QUERY else mask(v)) for k, v in parse_qsl(query)
-            ]
+            pairs = [(k, unless(_PLAIN_QUERY, k, v)) for k, v in parse_qsl(query)]
             table[key] = f"{address}?{urlencode(pairs, safe='[]')}"
     if isinstance(extra := table.get("extra"), dict):
         table["extra"] = _masked_fields(extra, mask)

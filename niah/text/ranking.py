@@ -1,5 +1,4 @@
-"""Words that a text is searched by, and lines ranked by them: BM25 (Robertson & Zaragoza, 2009, by
-the library bm25s).
+"""Words that a text is searched by, and lines ranked by them: BM25 (Robertson & Zaragoza, 2009).
 
 The simulated reader ``search`` and the deliveries that retrieve search alike. Chinese is cut into
 pairs of characters, English words lose their endings.
@@ -25,8 +24,7 @@ def asked_part(question: str) -> str:
 
 
 def terms_of(text: str) -> list[str]:
-    """What a text is searched by: words without their endings, numbers, pairs of Chinese
-    characters."""
+    """What a text is searched by: words without endings, numbers, pairs of Chinese characters."""
     terms: list[str] = []
     for word in _TERM.findall(text.casefold()):
         if "\u3400" <= word[0] <= "\u9fff":

@@ -1,5 +1,4 @@
-"""Names that niah 0.1 knew by another word. Logs and baselines that hold the old ones are read; who
-types one is told.
+"""Names that niah 0.1 knew by another word: read in logs and baselines, and told to who types one.
 
 Digests (of trials, folders and baselines) are made with the first names, so that nothing that
 exists gets another.
@@ -12,14 +11,13 @@ from collections.abc import Mapping
 from typing import Any
 
 RENAMED: Mapping[str, str] = {
-    "values": "value_kind", "needles": "placement", "asked": "ask_for", "distractors": "distractor_count",
-    "lures": "lure_count", "cache": "cache_marks", "layout": "aligned", "min_recall": "min_found",
-    "min_recall_per_length": "min_found_per_length", "min_recall_per_band": "min_found_per_band",
+    "values": "value_kind", "needles": "placement", "asked": "ask_for",
+    "distractors": "distractor_count", "lures": "lure_count", "cache": "cache_marks",
+    "layout": "aligned", "min_recall": "min_found", "min_recall_per_length": "min_found_per_length",
+    "min_recall_per_band": "min_found_per_band",
 }  # fmt: skip
-_SWITCHES = {
-    "cache": ("auto", "marks"),
-    "layout": ("free", "aligned"),
-}  # that had words for no and yes
+# that had words for no and yes
+_SWITCHES = {"cache": ("auto", "marks"), "layout": ("free", "aligned")}
 _FIRST = {new: old for old, new in RENAMED.items()}
 _CLASSES = {"absent": "not-there"}  # of answers
 

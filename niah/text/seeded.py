@@ -1,5 +1,4 @@
-"""Seeded choices that survive Python upgrades: SHA-256 of (seed, purpose, coordinates), in counter
-mode."""
+"""Seeded choices that survive Python upgrades: SHA-256 of seed, purpose, coordinates, counter."""
 
 from __future__ import annotations
 
@@ -12,8 +11,7 @@ T = TypeVar("T")
 
 
 class Draw:
-    """A stream of choices for one purpose at one coordinate. Equal arguments give equal streams, on
-    any machine."""
+    """A stream of choices for one purpose at one coordinate, the same on any machine."""
 
     def __init__(self, seed: int, purpose: str, *coordinates: object) -> None:
         self._key = json.dumps([seed, purpose, *coordinates], ensure_ascii=False).encode()
@@ -46,8 +44,8 @@ def adaptive_places(
 ) -> list[tuple[float, int]]:
     """Depth and epoch of the trials that an adaptive run tries at a length, in their order.
 
-    Depths come in blocks that hold each of them once; no two trials share a haystack, where epochs
-    do (``shared``).
+    Depths come in blocks that hold each of them once. Trials of one epoch may share a haystack
+    (``shared``): then each has an epoch of its own.
     """
     draw, blocks = Draw(seed, "adaptive", length), -(-most // len(depths))
     drawn = [float(depth) for _ in range(blocks) for depth in draw.shuffled(depths)][:most]

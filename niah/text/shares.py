@@ -4,8 +4,7 @@ from __future__ import annotations
 
 
 def percent(share: float | None, missing: str = "-") -> str:
-    """A share in percent, to three digits; never rounded up to 100, and ``missing`` where nothing
-    was measured."""
+    """A share to three digits, never rounded up to 100; ``missing`` where nothing was measured."""
     if share is None:
         return missing
     return "99.9 %" if 0.9995 <= share < 1 else f"{100 * share:.3g} %"
@@ -34,12 +33,9 @@ def duration(seconds: float) -> str:
 
 
 def depth_words(what: str, told: int, of: int) -> str:
-    """What the depths of a picture are of; trials whose depth nobody tells are drawn at 0, and it
-    says so."""
+    """What the depths of a picture are of, and that trials whose depth nobody tells are at 0."""
     if told == of:
         return what
-    return (
-        f"{what} (not told: all at 0)"
-        if not told
-        else f"{what} (not told of {of - told:,} of {of:,}, which are at 0)"
-    )
+    if not told:
+        return f"{what} (not told: all at 0)"
+    return f"{what} (not told of {of - told:,} of {of:,}, which are at 0)"

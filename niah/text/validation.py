@@ -1,5 +1,4 @@
-"""TOML files into tables and tables into models, with every fault in the words of all other
-errors."""
+"""TOML files into tables, tables into models, and every fault in the words of all other errors."""
 
 from __future__ import annotations
 
@@ -21,8 +20,7 @@ _M = TypeVar("_M", bound=BaseModel)
 
 
 def table_in(path: Path, advice: str = "") -> dict[str, Any]:
-    """The table of a TOML file. Raises ConfigError; ``advice`` stands behind the name of a file
-    that is not there."""
+    """The table of a TOML file. Raises ConfigError, with ``advice`` where it cannot be opened."""
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
         json.dumps(table)  # a date is valid TOML, and nothing here is one
@@ -36,8 +34,7 @@ def table_in(path: Path, advice: str = "") -> dict[str, Any]:
 
 
 def path_of(text: str) -> Path:
-    """A path with its ``~`` filled in; that of a user who is not there stays as it is: no such
-    file."""
+    """A path with its ``~`` filled in; that of an unknown user stays as it is: no such file."""
     try:
         return Path(text).expanduser()
     except RuntimeError:
@@ -45,23 +42,19 @@ def path_of(text: str) -> Path:
 
 
 def model_from(model: type[_M], table: Mapping[str, Any], what: str, prefix: str = "") -> _M:
-    """The model of a table. Raises UnknownName for a key that it lacks (called ``what``),
-    ConfigError for a value."""
+    """The model of a table. Raises UnknownName for a key (a ``what``), ConfigError for a value."""
+    fields = model.model_fields
     for key in table:
-        if key not in model.model_fields:
-            if name := new_name(key):
-                raise ConfigError(f"{what} {key!r} is called {name!r} now")
-            raise UnknownName(what, key, model.model_fields)
-    numbers = {
-        key for key, field in model.model_fields.items() if plain_type(field) in (int, float)
-    }
-    for key, value in table.items():
-        if key in numbers and isinstance(value, bool):  # which Python takes for 1 and 0
-            raise ConfigError(f"{prefix}{key} = {value}: use {allowed_in(model.model_fields[key])}")
-    folded = {
-        k: normalize("NFKC", v) if k in numbers and isinstance(v, str) else v
-        for k, v in table.items()
-    }
+        if key not in fields and (name := new_name(key)):
+            raise ConfigError(f"{what} {key!r} is called {name!r} now")
+        if key not in fields:
+            raise UnknownName(what, key, fields)
+    folded = dict(table)
+    for key in (k for k in table if plain_type(fields[k]) in (int, float)):
+        if isinstance(table[key], bool):  # which Python takes for 1 and 0
+            raise ConfigError(f"{prefix}{key} = {table[key]}: use {allowed_in(fields[key])}")
+        if isinstance(table[key], str):
+            folded[key] = normalize("NFKC", table[key])
     try:
         return model(**folded)
     except ValidationError as error:
@@ -104,17 +97,17 @@ def plain_type(field: FieldInfo) -> Any:
 
 def _range_of(field: FieldInfo) -> str:
     """ " from 1 to 1,000", " of 1 or more", " above 0": as far as there are bounds."""
-    bounds = {
-        name: bound
-        for rule in field.metadata
-        for name in ("ge", "gt", "le", "lt")
-        if (bound := getattr(rule, name, None)) is not None
-    }
-    upper = "".join(
-        f" {w} {bounds[k]:,}" for k, w in (("le", "to"), ("lt", "to below")) if k in bounds
-    )
-    if "ge" in bounds:
-        return f" from {bounds['ge']:,}{upper}" if upper else f" of {bounds['ge']:,} or more"
-    if "gt" in bounds:
-        return f" above {bounds['gt']:,}{upper.replace(' to', ' and up to', 1)}"
+
+    def bound(name: str) -> str | None:
+        told = (getattr(rule, name, None) for rule in field.metadata)
+        return next((f"{value:,}" for value in told if value is not None), None)
+
+    least, above, most, below = map(bound, ("ge", "gt", "le", "lt"))
+    upper = f" to {most}" if most else ""
+    if below:
+        upper = f" to below {below}"
+    if least:
+        return f" from {least}{upper}" if upper else f" of {least} or more"
+    if above:
+        return f" above {above}{upper.replace(' to', ' and up to', 1)}"
     return upper.replace(" to", " up to", 1)

@@ -30,8 +30,7 @@ T = TypeVar("T")
 
 
 class Form:
-    """A sentence with blanks: "The {a} is kept in the {b}." A blank that comes twice holds the same
-    words."""
+    """A sentence with blanks: "The {a} is kept in the {b}." A blank may come twice, as the same."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -42,14 +41,12 @@ class Form:
         return self.text.format(**blanks)
 
     def parse(self, text: str) -> dict[str, str] | None:
-        """The words in the blanks of a text that is this form from end to end; None where it is
-        not."""
+        """The words in the blanks of a text that is this form from end to end, else None."""
         match = re.fullmatch(self._pattern({}), text)
         return match.groupdict() if match else None
 
     def found_in(self, text: str, **known: str) -> Iterator[tuple[int, dict[str, str]]]:
-        """Every line of a text in this form, in order: its place, and the words in the blanks that
-        are not known."""
+        """Every line in this form, in order: its place, and the words in its unknown blanks."""
         for match in re.finditer(f"^{self._pattern(known)}$", text, re.MULTILINE):
             yield match.start(), match.groupdict()
 
@@ -131,38 +128,32 @@ def wording_of(language: str) -> Wording:
     """The wording of a language. Raises UnknownName."""
     if language not in LANGUAGES:
         raise UnknownName("language", language, LANGUAGES)
-    return Wording(
-        language, tomllib.loads((FOLDER / f"{language}.toml").read_text(encoding="utf-8"))
-    )
+    text = (FOLDER / f"{language}.toml").read_text(encoding="utf-8")
+    return Wording(language, tomllib.loads(text))
 
 
 COMMON = ByLanguage(lambda wording: frozenset(wording.words("language.common")))
 
 
 def language_of(text: str) -> str:
-    """One of ``LANGUAGES``, or ``mixed`` where Chinese and Latin words both weigh at least a
-    quarter."""
+    """One of ``LANGUAGES``, or ``mixed`` where Chinese and Latin words weigh a quarter each."""
     words = Counter(_WORD.findall(text.casefold()))
     han = sum(count for word, count in words.items() if _CHINESE.match(word))
-    share = han / max(
-        1, han + 2 * (words.total() - han)
-    )  # a Latin word says about as much as two Han characters
+    latin = 2 * (words.total() - han)  # a Latin word says about as much as two Han characters
+    share = han / max(1, han + latin)
     if 0.25 <= share < 0.75:
         return "mixed"
-    alike = [
-        language
-        for language, common in COMMON.items()
-        if bool(_CHINESE.match(min(common))) == (share >= 0.75)
-    ]
-    return max(
-        alike,
-        key=lambda language: (sum(words[w] for w in COMMON[language]), language in _UNLESS_TOLD),
-    )
+
+    def fit(language: str) -> tuple[bool, int, bool]:
+        common = COMMON[language]
+        right_script = bool(_CHINESE.match(min(common))) == (share >= 0.75)
+        return right_script, sum(words[w] for w in common), language in _UNLESS_TOLD
+
+    return max(LANGUAGES, key=fit)
 
 
 def language_of_all(names: Sequence[str]) -> str:
-    """The language of several texts together: of Chinese in both scripts the more frequent one,
-    else ``mixed``."""
+    """The language of several texts: of Chinese in both scripts the more frequent, else mixed."""
     if len(set(names)) == 1:
         return names[0]
     if set(names) <= {"zh-Hant", "zh-Hans"}:
