@@ -1,8 +1,7 @@
-"""Arrays on disk in numpy's own format, memory-mapped, with a checksum each. What is damaged or
-stale is made again.
+"""Arrays on disk in numpy's own format, memory-mapped, with a checksum each.
 
-The folder may be deleted at any time. Where it cannot be written, nothing is cached and nothing
-fails.
+What is damaged or stale is made again, and the folder may be deleted at any time. Where it cannot
+be written, nothing is cached and nothing fails.
 """
 
 from __future__ import annotations
@@ -16,13 +15,13 @@ import tempfile
 import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 import platformdirs
 
-Arrays = Mapping[str, npt.NDArray[np.generic]]
+Arrays = Mapping[str, npt.NDArray[Any]]
 _CHECKSUMS = "checksums.json"
 
 
@@ -38,9 +37,7 @@ def writable_cache() -> Path:
         root.mkdir(parents=True, exist_ok=True)
         if os.access(root, os.W_OK):
             return root
-    own = (
-        f"niah-{os.getuid()}" if hasattr(os, "getuid") else "niah"
-    )  # elsewhere that folder is nobody else's
+    own = f"niah-{os.getuid()}" if hasattr(os, "getuid") else "niah"  # Windows has one for each
     return Path(tempfile.gettempdir()) / own
 
 
@@ -65,8 +62,7 @@ def cached(kind: str, key: str, make: Callable[[], Arrays], *, mapped: bool = Tr
 
 
 def _write(folder: Path, arrays: Arrays) -> None:
-    """Write beside it, then rename: two processes may do this at once, and the last one's folder
-    stays."""
+    """Write beside it, then rename: of two processes that do this at once the last one's stays."""
     with contextlib.suppress(OSError):
         folder.parent.mkdir(parents=True, exist_ok=True)
         fresh = Path(tempfile.mkdtemp(dir=folder.parent))

@@ -1,5 +1,4 @@
-"""Where a needle may go, and the end of a prompt: haystack, late needles and closing, cut to an
-exact number of tokens.
+"""Where a needle may go, and the end of a prompt: cut to an exact number of tokens.
 
 A needle goes to the boundary nearest to its place, or to one a little further on or back that ends
 a sentence. English subtitles break lines inside sentences, and a needle between two halves of one
@@ -19,12 +18,9 @@ from niah.generator.haystack import Boundary, HaystackStream
 from niah.generator.tokenizers import Tokenizer
 from niah.records import Needle, Placement
 
-FURTHER_TOKENS = (
-    16  # about a segment: so much further than the nearest boundary may a sentence end be
-)
+FURTHER_TOKENS = 16  # about a segment: so much beyond the nearest boundary may a sentence end be
 TAIL_TOKENS = 24  # the tail holds at least so much haystack: room to cut
-# a speaker who breaks off: stands in for the last comma or full stop where no plain cut counts
-# right
+# a speaker who breaks off, in the place of the last comma or full stop where no plain cut will do
 _BREAKS = ("…", "——", "…?", "⋯", " …", "……?", "⋯⋯")
 _PADS = tuple(" a" * n for n in range(1, 9))  # for cuts that only rare characters surround
 _WORDS = re.compile(
@@ -40,9 +36,7 @@ class Planted:
     """A needle with its asked place in haystack tokens."""
 
     needle: Needle
-    number: (
-        int | None
-    )  # among the planting's needles; None for a mark, of which no placement is kept
+    number: int | None  # among the planting's needles; None for a mark, whose place is not kept
     depth_percent: float
     tokens: float
     count: int  # its own tokens, newline included
@@ -67,57 +61,47 @@ class Tail:
         self._room = room
         self._late = late
         self._closing = closing
-        self._lines: list[str] = []
-        self._ends = [
-            start.tokens
-        ]  # haystack tokens at the start of each line, and behind the last
+        lines: list[str] = []
+        self._ends = [start.tokens]  # haystack tokens before each line, and behind the last
         here = start
-        while self._ends[-1] < room + TAIL_TOKENS:
-            text, tokens = tour.segment_at(here)
-            self._lines.append(text)
-            self._ends.append(self._ends[-1] + tokens)
+        while here.tokens < room + TAIL_TOKENS:
+            lines.append(tour.segment_at(here)[0])
             here = tour.after(here)
-        self._source = "\n".join(self._lines)
+            self._ends.append(here.tokens)
+        self._source = "\n".join(lines)
         self.fixed_tokens = tokenizer.count(closing) + sum(p.count for p in late)
 
     def cuts(self, tokens: int) -> Iterator[tuple[str, Placements]]:
-        """Tails that count exactly ``tokens``: cut between words where that is possible, the
-        longest first."""
-        near = (
-            bisect_left(
-                range(1, len(self._source)),
-                tokens,
-                key=lambda k: self._count(self._compose(k, "")[0]),
-            )
-            + 1
-        )
+        """Tails of exactly so many tokens, cut between words where possible, the longest first."""
+
+        def counted(k: int) -> int:
+            return self._count(self._compose(k, "")[0])
+
+        near = 1 + bisect_left(range(1, len(self._source)), tokens, key=counted)
         for k, pad in self._candidates(near):
             text, placements = self._compose(k, pad)
             if self._count(text) == tokens:
                 yield text, placements
 
     def _candidates(self, near: int) -> Iterator[tuple[int, str]]:
-        """Places to cut around the likely one: between words first, then with a break, then
-        anywhere."""
-        window = [
-            k
-            for k in range(min(near + 12, len(self._source)), max(0, near - 60), -1)
-            if not self._source[k - 1].isspace()
-        ]
-        between = [k for k in window if not _inside_word(self._source, k)]
-        inside = [k for k in window if _inside_word(self._source, k)]
+        """Places to cut near the likely one: between words, then with a break, then anywhere."""
+        source = self._source
+        window = range(min(near + 12, len(source)), max(0, near - 60), -1)
+        ends = [k for k in window if not source[k - 1].isspace()]
+        between = [k for k in ends if not _inside_word(source, k)]
+        inside = [k for k in ends if _inside_word(source, k)]
         yield from ((k, "") for k in between)
-        spoken = [k for k in between if _WORDS.search(self._source, 0, k)]
+        spoken = [k for k in between if _WORDS.search(source, 0, k)]
         yield from ((k, pad) for pad in _BREAKS for k in spoken)
         yield from ((k, "") for k in inside)
         yield from ((k, pad) for pad in (*_BREAKS, *_PADS) for k in [*between, *inside])
 
     def _compose(self, k: int, pad: str) -> tuple[str, Placements]:
-        """The tail whose haystack is the first k characters of the source, with the late needles in
-        their places."""
-        kept = self._source[:k].rstrip(_LOOSE) if pad else self._source[:k]
+        """The tail with the first k characters of the source, and the late needles among them."""
+        taken = self._source[:k]
+        kept = taken.rstrip(_LOOSE) if pad else taken
         lines = (kept + pad).rstrip("\n").split("\n")
-        whole = self._source[:k].count("\n")
+        whole = taken.count("\n")
         ends = [*(min(end, self._room) for end in self._ends[: whole + 1]), self._room]
         inserts: dict[int, list[str]] = {}
         placements: Placements = {}
@@ -126,17 +110,14 @@ class Tail:
             at = max(at, self._boundary_for(p, ends, lines))
             inserts.setdefault(min(at, len(lines)), []).append(p.needle.text)
             placements[p.number] = placement_of(p, ends[at], self._room)
-        out = [
-            text
-            for i, line in enumerate([*lines, None])
-            for text in (*inserts.get(i, ()), line)
-            if text is not None
-        ]
+        out: list[str] = []
+        for i, line in enumerate(lines):
+            out += [*inserts.get(i, ()), line]
+        out += inserts.get(len(lines), ())
         return "\n".join(out) + self._closing, placements
 
     def _boundary_for(self, planted: Planted, ends: Sequence[int], lines: Sequence[str]) -> int:
-        """The number of the boundary nearest to a needle's place, or of one a little further that
-        ends a sentence."""
+        """The number of the nearest boundary, or of one a little further that ends a sentence."""
 
         def distance(i: int) -> float:
             return abs(ends[i] - planted.tokens)
@@ -145,9 +126,8 @@ class Tail:
         if planted.number is None or planted.tokens >= self._room or planted.tokens <= 0:
             return nearest
         reach = distance(nearest) + FURTHER_TOKENS
-        ended = [
-            i for i in range(1, len(ends)) if distance(i) <= reach and ends_sentence(lines[:i][-1])
-        ]
+        near = [i for i in range(1, len(ends)) if distance(i) <= reach]
+        ended = [i for i in near if ends_sentence(lines[:i][-1])]
         return min(ended, key=distance, default=nearest)
 
 
@@ -156,8 +136,7 @@ def ends_sentence(text: str) -> bool:
 
 
 def boundary_for(tour: HaystackStream, tokens: float, most: int) -> Boundary:
-    """The boundary for a needle that should have so many tokens of haystack before it, and at most
-    ``most``.
+    """The boundary for a needle with so many tokens of haystack before it, and at most ``most``.
 
     0 is exact. Speech without full stops gives the nearest boundary.
     """
@@ -188,15 +167,11 @@ def _boundaries(tour: HaystackStream, low: float, high: float) -> Iterator[Bound
 
 
 def _inside_word(text: str, k: int) -> bool:
-    """Whether a cut before character k would split an alphabetic word, a number, or a character
-    from its marks."""
+    """Whether a cut before character k splits a word, a number, or a character from its marks."""
     if k >= len(text):
         return False
     left, right = text[k - 1], text[k]
     if unicodedata.combining(right) or right in _JOINERS:
         return True
-    return (
-        left.isalnum()
-        and right.isalnum()
-        and unicodedata.category(left) != "Lo" != unicodedata.category(right)
-    )
+    alphabetic = unicodedata.category(left) != "Lo" != unicodedata.category(right)
+    return alphabetic and left.isalnum() and right.isalnum()

@@ -1,5 +1,4 @@
-"""A haystack: speech whose segments are counted once, tours through it of any length, and what it
-already says.
+"""A haystack: speech whose segments are counted once, tours through it, and what it already says.
 
 Each segment is one line ending in "\\n". A block is some episodes as one run of bytes, with where
 every segment begins, in bytes and in tokens. A tour goes round all episodes in a seeded order, from
@@ -21,7 +20,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import pairwise
+from itertools import compress, pairwise
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -35,17 +34,15 @@ from niah.text.normalise import fold
 from niah.text.numerals import whole_numbers
 from niah.text.seeded import Draw
 
-PARSER_VERSION = (
-    2  # raised with every change of what the parsers make of a file, or of the arrays below
-)
+# raised with every change of what the parsers make of a file, or of the arrays below
+PARSER_VERSION = 2
+# raised with every change of what is found in a text: folding, numerals, the pattern below
+SEARCH_VERSION = 2
 _Offsets = npt.NDArray[np.int64]
-SEARCH_VERSION = (
-    2  # raised with every change of what is found in a text: folding, numerals, the pattern below
-)
 LEAST_NUMBER = 10_000  # smaller ones are said in every talk, and no needle has one
 _LONG_NUMBER = re.compile(
-    r"\d[\d.]*[百千万亿][\d.百千万亿]*|\d[\d.,_'’{}\\"
-    r" \u00a0\u202f]{3,}\d|[零〇○一二两三四五六七八九十百千万亿]{3,}"
+    r"\d[\d.]*[百千万亿][\d.百千万亿]*|\d[\d.,_'’{}\\ \u00a0\u202f]{3,}\d"
+    r"|[零〇○一二两三四五六七八九十百千万亿]{3,}"
 )
 
 
@@ -95,18 +92,19 @@ def cached_block(
     *,
     mapped: bool = True,
 ) -> TokenizedText:
-    """The block of some episodes, from the cache where it is there. ``parts`` names all that
-    decides their text.
+    """The block of some episodes, from the cache where it is there.
 
-    Text and counts are kept apart: a second tokenizer does not parse again.
+    ``parts`` names all that decides their text. Text and counts are kept apart: a second tokenizer
+    does not parse again.
     """
+
+    def count() -> Arrays:
+        return {"token_offsets": _counted(speech, tokenizer)}
+
     key = key_of(kind, *parts, PARSER_VERSION)
     speech = cached("speech", key, lambda: _speech(read()), mapped=mapped)
-    count_key = key_of(key, tokenizer.name)
-    counts = cached(
-        "tokens", count_key, lambda: {"token_offsets": _counted(speech, tokenizer)}, mapped=mapped
-    )
-    return _block(speech, counts["token_offsets"].astype(np.int64, copy=False))
+    counts = cached("tokens", key_of(key, tokenizer.name), count, mapped=mapped)
+    return _block(speech, counts["token_offsets"])
 
 
 def _speech(episodes: Iterable[Sequence[Segment]]) -> Arrays:
@@ -117,16 +115,11 @@ def _speech(episodes: Iterable[Sequence[Segment]]) -> Arrays:
         segments += episode
         edges.append(len(segments))
     lines = [s.text.encode() + b"\n" for s in segments]
-    nan = float("nan")
     return {
         "utf8": np.frombuffer(b"".join(lines), dtype=np.uint8),
         "byte_offsets": _cumulated([len(line) for line in lines]),
-        "start_s": np.array(
-            [nan if s.start_s is None else s.start_s for s in segments], dtype=np.float64
-        ),
-        "end_s": np.array(
-            [nan if s.end_s is None else s.end_s for s in segments], dtype=np.float64
-        ),
+        "start_s": np.array([s.start_s for s in segments], dtype=np.float64),  # None is NaN
+        "end_s": np.array([s.end_s for s in segments], dtype=np.float64),
         "begins": np.array([s.begins for s in segments], dtype=np.uint8),
         "edges": np.array(edges, dtype=np.int64),
     }
@@ -137,16 +130,9 @@ def _counted(speech: Arrays, tokenizer: Tokenizer) -> _Offsets:
 
 
 def _block(speech: Arrays, token_offsets: _Offsets) -> TokenizedText:
-    edges = [int(e) for e in speech["edges"]]
-    return TokenizedText(
-        utf8=speech["utf8"].astype(np.uint8, copy=False),
-        byte_offsets=speech["byte_offsets"].astype(np.int64, copy=False),
-        token_offsets=token_offsets,
-        start_s=speech["start_s"].astype(np.float64, copy=False),
-        end_s=speech["end_s"].astype(np.float64, copy=False),
-        begins=speech["begins"].astype(np.uint8, copy=False),
-        episodes=tuple(pairwise(edges)),
-    )
+    arrays = dict(speech)
+    episodes = tuple(pairwise(arrays.pop("edges").tolist()))
+    return TokenizedText(**arrays, token_offsets=token_offsets, episodes=episodes)
 
 
 def _cumulated(sizes: Sequence[int] | _Offsets) -> _Offsets:
@@ -165,41 +151,31 @@ class Leaks:
     _held: dict[tuple[str, ...], frozenset[str]] = field(default_factory=dict)
 
     def held(self, words: Iterable[str]) -> frozenset[str]:
-        """Those of the words that stand in the text in any case, width or script, also inside other
-        words."""
+        """Those of the words that stand in the text, in any case, width or script, or in a word."""
+
+        def search() -> Arrays:
+            return {"held": np.array([fold(word) in self._folded for word in wanted], np.bool_)}
+
         wanted = tuple(sorted(set(words)))
         if wanted not in self._held:
-            self._held[wanted] = self._searched(wanted)
+            found = self._kept(wanted, search)["held"]
+            self._held[wanted] = frozenset(compress(wanted, found))
         return self._held[wanted]
-
-    def _searched(self, wanted: tuple[str, ...]) -> frozenset[str]:
-        def search() -> Arrays:
-            return {
-                "held": np.array([fold(word) in self._folded for word in wanted], dtype=np.bool_)
-            }
-
-        found = cached("leaks", key_of(self._digest, wanted, SEARCH_VERSION), search, mapped=False)[
-            "held"
-        ]
-        return frozenset(word for word, held in zip(wanted, found, strict=True) if held)
 
     @cached_property
     def numbers(self) -> frozenset[int]:
         """Every whole number from LEAST_NUMBER on, however it is written."""
 
         def search() -> Arrays:
-            return {
-                "numbers": np.array([str(n) for n in self._long_numbers()], dtype=np.str_)
-            }  # of any size
+            written = (whole_numbers(m[0]) for m in _LONG_NUMBER.finditer(self._folded))
+            long = {n for numbers in written for n in numbers if n >= LEAST_NUMBER}
+            return {"numbers": np.array(list(map(str, long)), np.str_)}  # of any size
 
-        found = cached(
-            "leaks", key_of(self._digest, "numbers", SEARCH_VERSION), search, mapped=False
-        )["numbers"]
-        return frozenset(map(int, found.tolist()))
+        return frozenset(map(int, self._kept("numbers", search)["numbers"].tolist()))
 
-    def _long_numbers(self) -> set[int]:
-        written = (whole_numbers(m[0]) for m in _LONG_NUMBER.finditer(self._folded))
-        return {n for numbers in written for n in numbers if n >= LEAST_NUMBER}
+    def _kept(self, searched: object, search: Callable[[], Arrays]) -> Arrays:
+        key = key_of(self._digest, searched, SEARCH_VERSION)
+        return cached("leaks", key, search, mapped=False)
 
     @cached_property
     def _folded(self) -> str:
@@ -243,8 +219,7 @@ class Haystack(Protocol):
         ...
 
     def unique_tokens(self) -> int | None:
-        """Tokens in segments that repeat no earlier one word for word; None where there is no
-        end."""
+        """Tokens in segments that repeat no earlier one; None where there is no end."""
         ...
 
     def walk(self, seed: int, *coordinates: object) -> Iterator[Span]:
@@ -312,24 +287,18 @@ class Corpus:
                     seen.setdefault(line, size)
             return {"tokens": np.array(sum(seen.values()), dtype=np.int64)}
 
-        return int(
-            cached("unique", key_of(self.digest, self.tokens), count, mapped=False)["tokens"]
-        )
+        key = key_of(self.digest, self.tokens)
+        return int(cached("unique", key, count, mapped=False)["tokens"])
 
 
 def corpus_of(
     name: str, language: str, episodes: Sequence[Transcript], tokenizer: Tokenizer
 ) -> Corpus:
-    """A haystack of transcripts in memory, without a cache. Raises HaystackError where they hold no
-    speech."""
+    """A haystack of transcripts in memory, without a cache. Raises HaystackError for silence."""
     if not any(e.segments for e in episodes):
         raise HaystackError(f"haystack {name!r} holds no speech; add transcripts to it")
-    return Corpus(
-        name,
-        language,
-        [block_of([e.segments for e in episodes], tokenizer)],
-        tokenizer=tokenizer.name,
-    )
+    block = block_of([e.segments for e in episodes], tokenizer)
+    return Corpus(name, language, [block], tokenizer=tokenizer.name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -342,8 +311,7 @@ class Boundary:
 
 
 class HaystackStream:
-    """One walk through a haystack, remembered as far as it was needed. Safe to use from several
-    threads."""
+    """One walk through a haystack, remembered as far as it was needed. Safe among threads."""
 
     def __init__(self, walk: Iterator[Span], unique_tokens: int | None) -> None:
         self._walk = walk
@@ -383,10 +351,8 @@ class HaystackStream:
 
     def segment_at(self, boundary: Boundary) -> tuple[str, int]:
         """Text and tokens (newline included) of the segment behind a boundary."""
-        block = self._spans[boundary.span][0]
-        return block.text(boundary.segment), block.tokens_between(
-            boundary.segment, boundary.segment + 1
-        )
+        block, segment = self._spans[boundary.span].block, boundary.segment
+        return block.text(segment), block.tokens_between(segment, segment + 1)
 
     def pieces(self, start: Boundary, stop: Boundary) -> Iterator[memoryview]:
         """The bytes between two boundaries, without copying them."""
@@ -397,13 +363,10 @@ class HaystackStream:
             yield block.bytes_between(first, last)
 
     def unique_share(self, tokens: int) -> float:
-        """Share of the first tokens that the tour meets for the first time, at most: repeats may
-        come early."""
-        return (
-            1.0
-            if self._unique_tokens is None or not tokens
-            else min(1.0, self._unique_tokens / tokens)
-        )
+        """Share of the first tokens met for the first time, at most: repeats may come early."""
+        if self._unique_tokens is None or not tokens:
+            return 1.0
+        return min(1.0, self._unique_tokens / tokens)
 
 
 def stream_of(haystack: Haystack, seed: int, *coordinates: object) -> HaystackStream:

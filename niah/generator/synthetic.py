@@ -73,8 +73,7 @@ class Synthetic:
         """Without an end."""
 
     def walk(self, seed: int, *coordinates: object) -> Iterator[Span]:
-        """Chapter after chapter of one season from a drawn one; another seed or epoch starts
-        elsewhere."""
+        """Chapter after chapter of one season from a drawn one, which seed and epoch decide."""
         number = Draw(seed, "synthetic", *coordinates).below(CHAPTERS)
         while True:
             block = self._block(number)
@@ -88,15 +87,13 @@ class Synthetic:
         return season * SEASON + (inside + 1) % SEASON
 
     def _block(self, number: int) -> TokenizedText:
+        def episodes() -> list[tuple[Segment, ...]]:
+            return [chapter(self.language, number)]
+
         if (block := self._blocks.get(number)) is None:
-
-            def episodes() -> list[tuple[Segment, ...]]:
-                return [chapter(self.language, number)]
-
             if self._keep:
-                block = cached_block(
-                    "synthetic", [self.digest, number], episodes, self._tokenizer, mapped=False
-                )
+                parts = (self.digest, number)
+                block = cached_block("synthetic", parts, episodes, self._tokenizer, mapped=False)
             else:
                 block = block_of(episodes(), self._tokenizer)
             self._blocks[number] = block
@@ -164,21 +161,18 @@ class _Conversation:
             for topic, words in grammar.topics.items()
         }
         self._lines = {
-            role: [p.lines(number) for p in patterns] for role, patterns in grammar.patterns.items()
+            role: [pattern.lines(number) for pattern in patterns]
+            for role, patterns in grammar.patterns.items()
         }
-        self._patterns = {
-            role: _Deck(draw, range(len(lines))) for role, lines in self._lines.items()
-        }
+        self._patterns = {role: _Deck(draw, range(len(rows))) for role, rows in self._lines.items()}
         self._exchanges = ROUNDS * len(grammar.shapes)
 
     def lines(self) -> Iterator[str]:
         cuts = sorted(self._draw.shuffled(range(1, self._exchanges))[: RUNS - 1])
         before = ""
         for first, stop in itertools.pairwise((0, *cuts, self._exchanges)):
-            words, cast = (
-                self._words[self._topics.deal()],
-                [self._people.deal() for _ in range(_CAST)],
-            )
+            words = self._words[self._topics.deal()]
+            cast = [self._people.deal() for _ in range(_CAST)]
             people = _Deck(self._draw, cast)
             for exchange in range(first, stop):
                 scene = _Scene(words, self._language, before=before, **people.deal())
@@ -203,16 +197,14 @@ def _timed(lines: Iterator[str], milliseconds_a_character: int) -> Iterator[Segm
 class Pattern:
     """All lines of one form, and the order in which they come."""
 
-    columns: tuple[
-        tuple[str, ...], ...
-    ]  # own words with the text up to the next, shuffled; the lowest digit first
+    # own words with the text up to the next, shuffled; the lowest digit first
+    columns: tuple[tuple[str, ...], ...]
     size: int  # of the product space
     uses: int  # in one chapter, at most
     seed: tuple[str, str, int]  # language, role and number among the role's patterns
 
     def lines(self, chapter: int) -> Iterator[str]:
-        """The lines that this pattern has for one chapter, with the words of the exchange still in
-        braces."""
+        """The lines of this pattern in one chapter, words of the exchange still in braces."""
         season, inside = divmod(chapter, SEASON)
         step, start = _order(self.seed, tuple(map(len, self.columns)), season)
         first = inside * self.uses
@@ -240,19 +232,15 @@ def grammar_of(language: str) -> Grammar:
     """The grammar of a language, read once. Raises UnknownName."""
     vocabulary = vocabulary_of(language)
     shapes = tuple(tuple(shape.split()) for shape in vocabulary["shapes"])
-    patterns = {
-        role: tuple(
-            _pattern(
-                own_columns(vocabulary, line),
-                _uses(role, shapes, len(lines)),
-                (language, role, index),
-            )
-            for index, line in enumerate(lines)
+    patterns: dict[str, tuple[Pattern, ...]] = {}
+    for role, lines in vocabulary["lines"].items():
+        uses = _uses(role, shapes, len(lines))
+        columns = [own_columns(vocabulary, line) for line in lines]
+        patterns[role] = tuple(
+            _pattern(own, uses, (language, role, index)) for index, own in enumerate(columns)
         )
-        for role, lines in vocabulary["lines"].items()
-    }
-    (male, female), women = vocabulary["pronouns"], frozenset(vocabulary["women"])
-    names = vocabulary["lists"]["name"]
+    male, female = vocabulary["pronouns"]
+    women, names = frozenset(vocabulary["women"]), vocabulary["lists"]["name"]
     return Grammar(
         milliseconds_a_character=vocabulary["milliseconds_a_character"],
         shapes=shapes,
@@ -272,8 +260,7 @@ def spoken() -> tuple[str, ...]:
 
 
 def vocabulary_file(language: str) -> Path:
-    """Raises UnknownName, or HaystackError for a language that needles speak and made-up speech
-    does not."""
+    """Raises UnknownName, or HaystackError for a language that only needles speak."""
     if language in spoken():
         return _FOLDER / f"{language}.toml"
     if language in LANGUAGES:
@@ -285,15 +272,13 @@ def vocabulary_file(language: str) -> Path:
 
 
 def vocabulary_of(language: str) -> dict[str, Any]:
-    """The lines and words of a language, as they stand in its file. Raises UnknownName,
-    HaystackError."""
+    """The lines and words in a language's file. Raises UnknownName, HaystackError."""
     return tomllib.loads(vocabulary_file(language).read_text(encoding="utf-8"))
 
 
 def head_of(thing: str, language: str) -> tuple[str, str]:
-    """The measure word and the noun of a thing: 把 and 木鏟; in English nothing and "kettle" of
-    "copper kettle"."""
-    return ("", thing.rsplit(" ", 1)[-1]) if language == "en" else (thing[0], thing[1:])
+    """Measure word and noun of a thing: 把 and 木鏟; nothing and "kettle" of "copper kettle"."""
+    return ("", thing.rpartition(" ")[2]) if language == "en" else (thing[0], thing[1:])
 
 
 def columns_of(vocabulary: Mapping[str, Any], line: str) -> list[tuple[str, list[str]]]:

@@ -21,8 +21,7 @@ from niah.text.wording import LANGUAGES, ByLanguage, wording_of
 VERSION = 2  # raised by anything that changes a line
 PAIRS = 8_000  # about 400,000 tokens
 NOISE_LINES = 400
-# terms of two words ("amber falcon") that no haystack holds by chance: the first and the second
-# words
+# terms of two words ("amber falcon") that no haystack holds by chance: their first and second ones
 WORDS = ByLanguage(lambda wording: (wording.words("terms.first"), wording.words("terms.second")))
 NOISE = ByLanguage(lambda wording: wording.text("haystack.noise"))
 NEEDLE = ByLanguage(lambda wording: wording.text("haystack.needle"))
@@ -33,9 +32,8 @@ def filler(kind: str, language: str, tokenizer: Tokenizer) -> Corpus:
     """The haystack ``kind:language``. Raises UnknownName."""
     if language not in LANGUAGES:
         raise UnknownName(f"language of haystack {kind}", language, LANGUAGES)
-    block = cached_block(
-        "filler", [kind, language, VERSION], lambda: [_segments(kind, language)], tokenizer
-    )
+    parts = [kind, language, VERSION]
+    block = cached_block("filler", parts, lambda: [_segments(kind, language)], tokenizer)
     return Corpus(f"{kind}:{language}", language, [block])
 
 
@@ -56,8 +54,7 @@ def pair_values() -> frozenset[str]:
 
 
 def spare_terms(language: str) -> tuple[str, ...]:
-    """The terms that no line of ``needles:LANGUAGE`` has as its key; each of their words occurs in
-    other lines."""
+    """The terms that are no key in ``needles:LANGUAGE``; each of their words is in other lines."""
     return tuple(term for term, spare in _terms(language) if spare)
 
 
@@ -67,12 +64,9 @@ def _segments(kind: str, language: str) -> list[Segment]:
     elif kind == "pairs":
         lines = _pairs()
     else:
-        draw = Draw(0, "needles", language)
+        draw, form = Draw(0, "needles", language), NEEDLE[language]
         keys = draw.shuffled([term for term, spare in _terms(language) if not spare])
-        lines = [
-            NEEDLE[language].format(term=key, number=draw.between(1_000_000, 9_999_999))
-            for key in keys
-        ]
+        lines = [form.format(term=k, number=draw.between(1_000_000, 9_999_999)) for k in keys]
     return [Segment(text=line) for line in lines]
 
 
@@ -85,7 +79,8 @@ def _terms(language: str) -> list[tuple[str, bool]]:
     """Every term, and whether it is spare."""
     first, second = WORDS[language]
     form = wording_of(language).form("terms.term")
-    pairs = ((i, j) for i in range(len(first)) for j in range(len(second)))
     return [
-        (form.fill(first=first[i], second=second[j]), (7 * i + j) % _EVERY == 0) for i, j in pairs
+        (form.fill(first=one, second=other), (7 * i + j) % _EVERY == 0)
+        for i, one in enumerate(first)
+        for j, other in enumerate(second)
     ]
