@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from niah.generator.haystack import Corpus, Leaks, corpus_of
+from niah.generator.segments import segments_of
 from niah.generator.tokenizers import tokenizer_of
-from niah.generator.transcripts import segments_of
 from niah.records import Transcript, Trial
 from niah.tasks import task_of
 from niah.tasks._planter import PLACES

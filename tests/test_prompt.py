@@ -21,8 +21,9 @@ from niah.generator.exact_fit import FURTHER_TOKENS, boundary_for, ends_sentence
 from niah.generator.haystack import Corpus, corpus_of, stream_of
 from niah.generator.library import read_episodes, read_manifest
 from niah.generator.prompt import Builder
+from niah.generator.segments import segments_of
 from niah.generator.tokenizers import Tokenizer, tokenizer_of
-from niah.generator.transcripts import read_transcript, segments_of
+from niah.generator.transcripts import read_transcript
 from niah.records import Needle, Planting, Prompt, Segment, Transcript, Trial
 from niah.tasks import task_names, task_of
 from niah.tasks.recording import lines_with_times

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from niah.generator.transcripts import MAX_WEIGHT, segments_of, weight
+from niah.generator.segments import MAX_WEIGHT, segments_of, weight
 
 WORDS = st.sampled_from(
     [

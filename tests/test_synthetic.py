@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from niah.errors import HaystackError, UnknownName
+from niah.generator.segments import MAX_WEIGHT, segments_of, weight
 from niah.generator.synthetic import (
     CHAPTERS,
     OF_TOPIC,
@@ -31,7 +32,6 @@ from niah.generator.synthetic import (
     vocabulary_of,
 )
 from niah.generator.tokenizers import tokenizer_of
-from niah.generator.transcripts import MAX_WEIGHT, segments_of, weight
 from niah.tasks._planter import PLACES
 
 LANGUAGES = spoken()  # en first

@@ -22,10 +22,10 @@ from niah.experiment.config import RunConfig
 from niah.experiment.design import task_label
 from niah.experiment.experiment import Experiment, experiment_of
 from niah.generator.haystack import Corpus, corpus_of
+from niah.generator.segments import segments_of
 from niah.generator.synthetic import spoken, vocabulary_file
 from niah.generator.templated import NEEDLE, WORDS, pair_values, spare_terms
 from niah.generator.tokenizers import tokenizer_of
-from niah.generator.transcripts import segments_of
 from niah.providers.simulated import simulated, transport
 from niah.records import Grid, Planting, Transcript, Trial
 from niah.runlog.log import open_log

@@ -1,5 +1,4 @@
-"""Haystacks on disk: ``<name>/haystack.toml`` beside its transcripts. Shipped, imported, or one by
-its path."""
+"""Haystacks on disk, shipped, imported or by path: ``<name>/haystack.toml`` and its transcripts."""
 
 from __future__ import annotations
 
@@ -18,9 +17,11 @@ import platformdirs
 from niah.errors import HaystackError, TranscriptError, UnknownName
 from niah.generator.haystack import Corpus, Haystack, TokenizedText, cached_block, corpus_of
 from niah.generator.sound import Recordings, checked_recording, recording_of
+from niah.generator.synthetic import Synthetic
+from niah.generator.templated import filler
 from niah.generator.tokenizers import Tokenizer
 from niah.generator.transcripts import SUFFIXES, read_transcript, transcript_of
-from niah.records import Transcript
+from niah.records import Segment, Transcript
 from niah.text.wording import LANGUAGES, language_of_all
 
 MANIFEST = "haystack.toml"
@@ -61,8 +62,7 @@ def imported_root() -> Path:
 
 
 def shared_root(kind: str) -> Path:
-    """``haystacks``, ``configs`` or ``results``: inside an installed wheel, else at the top of the
-    clone."""
+    """``haystacks``, ``configs`` or ``results``: in an installed wheel, else in the clone."""
     package = Path(__file__).resolve().parents[1]
     installed = package / "shipped" / kind
     return installed if installed.is_dir() else package.parent / kind
@@ -74,10 +74,8 @@ def haystack_folders() -> dict[str, Path]:
     found: dict[str, Path] = {}
     for root in (imported_root(), shared_root("haystacks")):
         if root.is_dir():
-            folders = (
-                p for p in sorted(root.iterdir()) if not p.name.startswith(".")
-            )  # which are half-written ones
-            found |= {p.name: p for p in folders if (p / MANIFEST).is_file()}
+            folders = sorted(p for p in root.iterdir() if (p / MANIFEST).is_file())
+            found |= {p.name: p for p in folders if p.name[0] != "."}  # such are half-written
     return found
 
 
@@ -98,15 +96,14 @@ def read_manifest(name: str) -> Manifest:
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
         episodes = tuple(Episode(**entry) for entry in table["episodes"])
-        if table["language"] not in (*LANGUAGES, "mixed"):
-            raise KeyError(
-                f"language {table['language']!r} is none of {', '.join(LANGUAGES)}, mixed"
-            )
+        language, licence, source = table["language"], table["licence"], table["source"]
+        if language not in (*LANGUAGES, "mixed"):
+            raise KeyError(f"language {language!r} is none of {', '.join(LANGUAGES)}, mixed")
         return Manifest(
             folder=folder.resolve(),
-            language=table["language"],
-            licence=table["licence"],
-            source=table["source"],
+            language=language,
+            licence=licence,
+            source=source,
             episodes=episodes,
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -116,8 +113,7 @@ def read_manifest(name: str) -> Manifest:
 
 
 def language_of_haystack(names: str | Sequence[str]) -> str:
-    """The language that needles speak in a haystack, told by the first of its names; English where
-    it is mixed."""
+    """The language of needles in a haystack, by the first of its names; English if it is mixed."""
     first = names.split(",")[0].strip() if isinstance(names, str) else names[0]
     language = first.partition(":")[2] if _is_made(first) else read_manifest(first).language
     return "en" if language == "mixed" else language
@@ -125,11 +121,9 @@ def language_of_haystack(names: str | Sequence[str]) -> str:
 
 def languages_in(name: str) -> set[str]:
     """The languages of a haystack's episodes; of a made one its own."""
-    return (
-        {name.partition(":")[2]}
-        if _is_made(name)
-        else {e.language for e in read_manifest(name).episodes}
-    )
+    if _is_made(name):
+        return {name.partition(":")[2]}
+    return {episode.language for episode in read_manifest(name).episodes}
 
 
 def _is_made(name: str) -> bool:
@@ -139,20 +133,17 @@ def _is_made(name: str) -> bool:
 
 
 def read_episodes(manifest: Manifest) -> list[Transcript]:
-    """Parse every episode. Raises HaystackError where a file is missing or is not the one that was
-    imported."""
+    """Parse every episode. Raises HaystackError for a file that is missing, or was changed."""
     return [read_transcript(path) for path in _checked_files(manifest)]
 
 
 def load_haystack(names: Sequence[str], tokenizer: Tokenizer, *, keep: bool = True) -> Haystack:
-    """A haystack by name or folder, several joined, or a made one (``synthetic:en``); counted in a
-    tokenizer.
+    """A haystack by name or folder, several joined, or a made one; counted in a tokenizer.
 
     ``keep`` is whether synthetic speech is worth a place in the cache: not where every trial has a
     stretch of its own.
     """
-    twice = [n for i, n in enumerate(names) if n in names[:i]]
-    if twice:
+    if twice := [n for i, n in enumerate(names) if n in names[:i]]:
         raise HaystackError(
             f"haystack {twice[0]!r} is named twice; a haystack goes round by itself"
         )
@@ -164,11 +155,7 @@ def load_haystack(names: Sequence[str], tokenizer: Tokenizer, *, keep: bool = Tr
     if made:
         kind, _, language = made.partition(":")
         if kind in FILLERS:
-            from niah.generator.templated import filler
-
             return filler(kind, language, tokenizer)
-        from niah.generator.synthetic import Synthetic
-
         return Synthetic(language, tokenizer, keep=keep)
     manifests = [read_manifest(name) for name in names]
     blocks = [_block(m, tokenizer) for m in manifests]
@@ -183,11 +170,9 @@ def haystack_of_files(paths: Sequence[Path], name: str, tokenizer: Tokenizer) ->
 
 
 def haystack_of_texts(texts: Mapping[str, str], name: str, tokenizer: Tokenizer) -> Corpus:
-    """A haystack of transcripts by title, read as files of that text would be. Raises
-    TranscriptError."""
-    return _corpus(
-        name, [transcript_of(text, Path(title)) for title, text in texts.items()], tokenizer
-    )
+    """A haystack of transcripts by title, read like files. Raises TranscriptError."""
+    episodes = [transcript_of(text, Path(title)) for title, text in texts.items()]
+    return _corpus(name, episodes, tokenizer)
 
 
 def recordings_of(names: Sequence[str], haystack: Haystack) -> Recordings | None:
@@ -205,11 +190,13 @@ def _corpus(name: str, episodes: Sequence[Transcript], tokenizer: Tokenizer) -> 
 
 def _block(manifest: Manifest, tokenizer: Tokenizer) -> TokenizedText:
     """All episodes of a manifest; parsed only where the cache does not hold them."""
+
+    def read() -> Iterable[Sequence[Segment]]:
+        return (transcript.segments for transcript in read_episodes(manifest))
+
     _checked_files(manifest)
     parts = [[e.sha256, Path(e.file).suffix] for e in manifest.episodes]
-    return cached_block(
-        "transcripts", parts, lambda: (t.segments for t in read_episodes(manifest)), tokenizer
-    )
+    return cached_block("transcripts", parts, read, tokenizer)
 
 
 def _checked_files(manifest: Manifest) -> list[Path]:
@@ -220,11 +207,9 @@ def _checked_files(manifest: Manifest) -> list[Path]:
         )
     paths = [manifest.folder / e.file for e in manifest.episodes]
     for path, episode in zip(paths, manifest.episodes, strict=True):
-        lost = next(
-            (p for p in (path, manifest.folder / episode.recording) if not p.exists()), None
-        )
-        if lost is not None:
-            raise HaystackError(f"{lost}: missing; import haystack {manifest.name!r} again")
+        for needed in (path, manifest.folder / episode.recording):
+            if not needed.exists():
+                raise HaystackError(f"{needed}: missing; import haystack {manifest.name!r} again")
         if _sha256(path) != episode.sha256:
             raise HaystackError(
                 f"{path}: changed since it was imported (SHA-256 differs); import it again"
@@ -245,12 +230,8 @@ def add_haystack(
 
     Nothing is written unless every file parses. Raises HaystackError or TranscriptError.
     """
-    if (
-        not name.isprintable()
-        or name != name.strip()
-        or Path(name).name != name
-        or re.match(r"\.|$|.*[,:]", name)
-    ):
+    plain = name.isprintable() and name == name.strip() and name == Path(name).name
+    if not plain or re.match(r"\.|$|.*[,:]", name):
         raise HaystackError(f"{name!r} is no name for a haystack; use letters, digits and dashes")
     folder = into / name
     _check_free(folder, replace)
@@ -267,15 +248,15 @@ def add_haystack(
 
 
 def _check_names(files: Sequence[Path]) -> None:
-    """Raises HaystackError for a name that cannot be written down, and for two files that would be
-    one."""
+    """Raises HaystackError for a name that cannot be written, and for two that are the same."""
     names = [file.name for file in files]
-    if odd := next(
-        (name for name in names if name.encode(errors="replace").decode() != name), None
-    ):
-        raise HaystackError(f"the name of {odd!r} is not UTF-8; rename the file")
-    if twice := next((name for name in sorted(names) if names.count(name) > 1), None):
-        raise HaystackError(f"two files are called {twice!r}; rename one, a haystack is one folder")
+    for name in sorted(names):
+        if name.encode(errors="replace").decode() != name:
+            raise HaystackError(f"the name of {name!r} is not UTF-8; rename the file")
+        if names.count(name) > 1:
+            raise HaystackError(
+                f"two files are called {name!r}; rename one, a haystack is one folder"
+            )
 
 
 def _check_free(folder: Path, replace: bool) -> None:
@@ -295,8 +276,11 @@ def _check_free(folder: Path, replace: bool) -> None:
 
 
 def removable_haystack(name: str) -> Manifest:
-    """The manifest of an imported haystack, by name or folder. Raises HaystackError for one that is
-    not to be removed: it came with niah, or its folder holds more than was imported."""
+    """The manifest of an imported haystack, by name or folder.
+
+    Raises HaystackError for one that is not to be removed: it came with niah, or its folder holds
+    more than was imported.
+    """
     manifest = read_manifest(name)
     if manifest.folder.parent == shared_root("haystacks").resolve():
         raise HaystackError(
@@ -322,27 +306,22 @@ def remove_haystack(manifest: Manifest) -> None:
 
 
 def passed_over(paths: Iterable[Path]) -> list[Path]:
-    """Files of the folders among some paths that an import leaves out, because their names end in
-    no known form."""
+    """Files in the folders among some paths that an import leaves out, by how their names end."""
     inside = [p for path in paths if path.is_dir() for p in path.rglob("*") if p.is_file()]
-    known = {p for p in inside if p.suffix.lower() in SUFFIXES}
-    return sorted(
-        p for p in inside if p not in known | {recording_of(transcript) for transcript in known}
-    )
+    transcripts = {p for p in inside if p.suffix.lower() in SUFFIXES}
+    taken = transcripts | {recording_of(transcript) for transcript in transcripts}
+    return sorted(p for p in inside if p not in taken)
 
 
 def _files(paths: Iterable[Path]) -> Iterable[Path]:
     """The files of the paths, folders taken apart in sorted order."""
     for path in paths:
         if path.is_dir():
-            inside = sorted(
-                p for p in path.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file()
-            )
+            files = (p for p in path.rglob("*") if p.is_file())
+            inside = sorted(p for p in files if p.suffix.lower() in SUFFIXES)
             if not inside:
-                raise TranscriptError(
-                    f"{path}: no transcript in this folder (looked for"
-                    f" {', '.join(sorted(SUFFIXES))})"
-                )
+                known = ", ".join(sorted(SUFFIXES))
+                raise TranscriptError(f"{path}: no transcript in this folder (looked for {known})")
             yield from inside
         elif path.exists():
             yield path
@@ -363,14 +342,12 @@ def _sha256(file: Path) -> str:
 
 def _rows(fields: Mapping[str, str]) -> str:
     """Keys with TOML's basic strings, of whose escapes JSON's are a part."""
-    return "".join(
-        f"{key} = {json.dumps(text, ensure_ascii=False)}\n" for key, text in fields.items()
-    )
+    quoted = {key: json.dumps(text, ensure_ascii=False) for key, text in fields.items()}
+    return "".join(f"{key} = {text}\n" for key, text in quoted.items())
 
 
 def _write_folder(folder: Path, files: Iterable[Path], manifest: str) -> None:
-    """Fill a temporary folder, then rename it: a half-written haystack is never seen, nor an old
-    one lost."""
+    """Fill a temporary folder, then rename it: nothing half-written is seen, and nothing lost."""
     temporary = folder.with_name(f".{folder.name}.{os.getpid()}")
     old = folder.with_name(f"{temporary.name}.old")
     try:

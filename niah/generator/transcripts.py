@@ -1,32 +1,25 @@
-"""Read transcript files as they really are: minute windows, SRT (also flattened onto one line),
-WebVTT, text, Markdown.
+"""Read transcript files as they really are: minute windows, SRT, WebVTT, text, Markdown.
 
 What is dropped, and only this: lines outside the timed units of a timed file (page furniture,
 preambles), cues of under 250 ms spoken at over 50 characters per second (invented by speech
 recognition at seams), lines that repeat the last line of the cue before (rolling captions), WebVTT
 notes, tags, Markdown marks. All but marks and tags are reported as a Problem. What cannot be read
 is a TranscriptError with file and line.
-
-Speech is cut into segments at line ends first, then sentence ends, then the breaks of speech
-recognition. A segment weighs at most 24, where a wide character counts 1 and any other 0.3: about
-18 tokens of o200k_base and 27 of cl100k_base, rarely over 40. It never ends inside a word or a
-number, and never starts with white space or a slash, so that "\\n" between two segments is always a
-token boundary for tiktoken's encodings.
 """
 
 from __future__ import annotations
 
 import codecs
 import html
-import itertools
 import re
 from bisect import bisect_left
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from operator import eq
 from pathlib import Path
 
 from niah.errors import TranscriptError
-from niah.records import Problem, Segment, Transcript
+from niah.generator.segments import segments_of
+from niah.records import Problem, Transcript
 from niah.text.wording import language_of
 
 SUFFIXES = frozenset({".txt", ".srt", ".vtt", ".md"})
@@ -43,20 +36,12 @@ _TAG = re.compile(
     r"</?(?:[a-z][\w.]*|\d\d:\d\d[\d:.]*)(?:\s[^<>]{0,80})?>|\{\\[^{}]{1,40}\}", re.IGNORECASE
 )
 _MARKDOWN = re.compile(
-    r"^\s{0,3}(?:#{1,6}\s+|>\s?|[-*+]\s+|\d{1,3}[.)]\s+)|(?<!\w)[*_`]{1,3}(?=\S)|(?<=\S)[*_`]{1,3}(?!\w)"
+    r"^\s{0,3}(?:#{1,6}\s+|>\s?|[-*+]\s+|\d{1,3}[.)]\s+)"
+    r"|(?<!\w)[*_`]{1,3}(?=\S)|(?<=\S)[*_`]{1,3}(?!\w)"
 )
-_MARKED = re.compile(r"[<{&]")
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 _HAN = re.compile(r"[\u3400-\u9fff]")
-MAX_WEIGHT = 24.0
-_SENTENCE_END = re.compile(
-    r"(?<=[。！？!?…])(?![。！？!?…」』”’)）])|(?<=[.!?][\"')\]])\s+|(?<=[.!?;])\s+"
-)
-_WIDE = re.compile(
-    r"[\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\uff00-\uffef]|[\U00020000-\U0003ffff]"
-)
-_COMMA = re.compile(r"(?<=[，、；：])|(?<=[,;:])(?=\D)\s*|(?<=[,;:])\s+")
-_LETTER_OR_DIGIT = re.compile(r"[^\W_]")
+_EXPECTED = "expected a transcript (.txt, .srt, .vtt or .md)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,24 +63,19 @@ def read_transcript(path: Path) -> Transcript:
 
 
 def transcript_of(text: str, path: Path) -> Transcript:
-    """Parse the text of a file. The form is found from its content, not from its name. Raises
-    TranscriptError."""
+    """Parse a file's text, whose form is found from its content. Raises TranscriptError."""
     reader = _Reader(path)
     form, cues = reader.read(text)
-    kept = reader.without_rolling(reader.without_seams([_clean(cue) for cue in cues]))
+    plain = [replace(cue, text=html.unescape(_TAG.sub("", cue.text))) for cue in cues]
+    kept = reader.without_rolling(reader.without_seams(plain))
     segments = tuple(s for cue in kept for s in segments_of(cue.text, cue.start_s, cue.end_s))
     if not segments:
-        raise reader.fault(
-            1, "no speech in this file; expected a transcript (.txt, .srt, .vtt or .md)"
-        )
+        raise reader.fault(1, f"no speech in this file; {_EXPECTED}")
     reader.report_loops(kept)
     language = language_of(" ".join(s.text for s in segments))
+    problems = tuple(reader.problems)
     return Transcript(
-        name=path.stem,
-        form=form,
-        language=language,
-        segments=segments,
-        problems=tuple(reader.problems),
+        name=path.stem, form=form, language=language, segments=segments, problems=problems
     )
 
 
@@ -117,24 +97,13 @@ def _decoded(path: Path) -> str:
         ) from error
     if "\0" in text:
         line = text.count("\n", 0, text.index("\0")) + 1
-        raise TranscriptError(
-            f"{path}:{line}: binary content; expected a transcript (.txt, .srt, .vtt or .md)"
-        )
+        raise TranscriptError(f"{path}:{line}: binary content; {_EXPECTED}")
     if re.match(r"\s*(?:<!doctype|<html|<\?xml|\{\\rtf|\{\s*\"|\[\s*\{)", text, re.IGNORECASE):
         raise TranscriptError(
-            f"{path}:1: HTML, XML, RTF or JSON, not a transcript; export it as text, SRT or WebVTT"
-            " first"
+            f"{path}:1: HTML, XML, RTF or JSON, not a transcript;"
+            " export it as text, SRT or WebVTT first"
         )
     return text.replace("\r\n", "\n").replace("\r", "\n")
-
-
-def _clean(cue: _Cue) -> _Cue:
-    """Speech without tags and with its entities spelt out."""
-    return (
-        replace(cue, text=html.unescape(_TAG.sub("", cue.text)))
-        if _MARKED.search(cue.text)
-        else cue
-    )
 
 
 class _Reader:
@@ -167,42 +136,27 @@ class _Reader:
             seconds = 1.0 if cue.start_s is None or cue.end_s is None else cue.end_s - cue.start_s
             text = cue.text.strip()
             if seconds < 0.25 and len(text) > 50 * seconds:
-                self._report(
-                    cue.line,
-                    f"cue of {round(seconds * 1000)} ms is too short for its text, dropped",
-                    text,
-                )
+                what = f"cue of {round(seconds * 1000)} ms is too short for its text, dropped"
+                self._report(cue.line, what, text)
             elif text:
                 kept.append(cue)
         return kept
 
     def without_rolling(self, cues: list[_Cue]) -> list[_Cue]:
-        """Captions that scroll show every line twice: drop a cue's first line where it ended the
-        cue before."""
+        """Captions that scroll show lines twice: drop a cue's first one where the last ended so."""
         kept: list[_Cue] = []
         rolling, last = 0, ""
         for cue in cues:
-            if "\n" not in cue.text:
-                last = cue.text.strip()
-                kept.append(cue)
-                continue
             lines = [line.strip() for line in cue.text.split("\n") if line.strip()]
-            if (
-                lines
-                and cue.start_s is not None
-                and lines[0] == last
-                and len(last) >= 6
-                and len(lines) > 1
-            ):
+            repeats = len(lines) > 1 and lines[0] == last and len(last) >= 6
+            if repeats and cue.start_s is not None:
                 rolling += 1
-                lines = lines[1:]
-            last = lines[-1] if lines else last
+                del lines[0]
+            last = lines[-1]
             kept.append(replace(cue, text=" ".join(lines)))
         if rolling:
-            self._report(
-                cues[0].line,
-                f"rolling captions: {rolling} lines that repeat the cue before, dropped",
-            )
+            what = f"rolling captions: {rolling} lines that repeat the cue before, dropped"
+            self._report(cues[0].line, what)
         return kept
 
     def report_loops(self, cues: list[_Cue]) -> None:
@@ -232,17 +186,14 @@ class _Reader:
         return sum(f * 60.0**i for i, f in enumerate(reversed(fields)))
 
     def _minute_windows(self, lines: list[str]) -> list[_Cue]:
-        """A window's text goes on over the lines that follow it; what stands before the first
-        window is furniture."""
+        """A window's text goes on over the lines below; before the first one is page furniture."""
         cues: list[_Cue] = []
         for number, line in enumerate(lines, 1):
             if match := _WINDOW.match(line):
                 cues.append(self._cue(number, match[1], match[2], match[3]))
             elif _LOOKS_LIKE_WINDOW.match(line):
-                raise self.fault(
-                    number,
-                    f"cannot read the time range of {line[:30]!r}; expected (12:16~13:16) text",
-                )
+                what = f"cannot read the time range of {line[:30]!r}; expected (12:16~13:16) text"
+                raise self.fault(number, what)
             elif line.strip() and cues:
                 cues[-1] = cues[-1].longer(line)
             elif line.strip():
@@ -256,20 +207,19 @@ class _Reader:
         cues = []
         for number, line in enumerate(text.split("\n"), 1):
             if _LOOKS_LIKE_TIME_LINE.match(line) or _LOOKS_LIKE_WINDOW.match(line):
-                stray = (
-                    f"a stray time range in plain text: {line[:40]!r}; make all of the file timed,"
-                    " or none"
+                raise self.fault(
+                    number,
+                    f"a stray time range in plain text: {line[:40]!r};"
+                    " make all of the file timed, or none",
                 )
-                raise self.fault(number, stray)
             if line.strip(" -=*_#\t"):
                 cues.append(_Cue(line=number, text=_MARKDOWN.sub("", line) if markdown else line))
         return cues
 
     def _subtitles(self, lines: list[str]) -> list[_Cue]:
-        """Cues of SRT or WebVTT: a time line begins one; a number, or a line alone, before it is
-        the cue's name.
+        """Cues of SRT or WebVTT: a time line begins one, below its number or a line that names it.
 
-        A missing blank line, a missing or repeated number and settings behind the times do not
+        A blank line or number that is missing or repeated, and settings behind the times, do not
         matter.
         """
         cues: list[_Cue] = []
@@ -285,12 +235,7 @@ class _Reader:
                 self._report(number, "not a cue, dropped", line)
             elif inside and not _names_a_cue(lines, number):
                 cues[-1] = cues[-1].longer(line)
-            elif (
-                not inside
-                and not note
-                and not _names_a_cue(lines, number)
-                and not line.startswith("WEBVTT")
-            ):
+            elif not (inside or note or line.startswith("WEBVTT") or _names_a_cue(lines, number)):
                 self._report(number, "outside the cues, dropped", line)
         if not cues:
             raise self.fault(1, "no cue like '00:00:00,000 --> 00:00:02,000' in this subtitle file")
@@ -300,13 +245,11 @@ class _Reader:
         match = _TIME_LINE.match(line)
         if not match:
             raise self.fault(number, f"cannot read the times of {line[:40]!r}")
-        return self._cue(
-            number, match[1], match[2], "" if _SETTINGS.match(match[3]) else match[3].strip()
-        )
+        speech = "" if _SETTINGS.match(match[3]) else match[3].strip()
+        return self._cue(number, match[1], match[2], speech)
 
     def _flattened(self, text: str) -> list[_Cue]:
-        """Cues of an SRT file whose lines have been run together, by one pattern over the whole
-        text; [] for others.
+        """Cues of an SRT file whose lines have been run together, by one pattern; [] for others.
 
         The text of a cue may end in digits that run into the next number ("GPT-4" + "43"): numbers
         run on by one, so the number is known and what stands before it is speech. Raises
@@ -317,15 +260,12 @@ class _Reader:
             return []
         line_ends = [m.start() for m in re.finditer("\n", text)]
         lines = [bisect_left(line_ends, m.start()) + 1 for m in matches]
-        starts: list[int] = []
-        for expected, (match, line) in enumerate(
-            zip(matches, lines, strict=True), int(matches[0][1])
-        ):
-            if not match[1].endswith(str(expected)):
-                raise self.fault(
-                    line, f"cue {match[1]} where {expected} was expected in a flattened SRT"
-                )
-            starts.append(match.start() + len(match[1]) - len(str(expected)))
+        first, starts = int(matches[0][1]), list[int]()
+        for number, (match, line) in enumerate(zip(matches, lines, strict=True), first):
+            if not match[1].endswith(str(number)):
+                what = f"cue {match[1]} where {number} was expected in a flattened SRT"
+                raise self.fault(line, what)
+            starts.append(match.end(1) - len(str(number)))
         end = text.find("\n", matches[-1].end())
         ends = [*starts[1:], end if end >= 0 else len(text)]
         cues = [
@@ -337,118 +277,32 @@ class _Reader:
         return cues
 
     def _report_outside(self, text: str, start: int, stop: int, cues: list[_Cue]) -> None:
-        """Report the lines before the first and after the last cue; say which of them quote a
-        cue."""
+        """Report the lines before the first and after the last cue, and which of them quote one."""
         spoken: dict[int, list[str]] = {}
         for cue in cues:
-            folded = "".join(cue.text.split()).casefold()
+            folded = _squeezed(cue.text)
             spoken.setdefault(len(folded), []).append(folded)
         for number, line in enumerate(text[start:stop].split("\n"), text.count("\n", 0, start) + 1):
-            folded = "".join(line.split()).casefold()
-            if folded:
-                # in half of the characters, place by place: the other script of Chinese differs in
-                # three or four of ten
-                alike = (
-                    sum(a == b for a, b in zip(folded, cue, strict=True))
-                    for cue in spoken.get(len(folded), ())
-                )
-                quoted = len(folded) >= 6 and max(alike, default=0) >= 0.5 * len(folded)
-                self._report(
-                    number,
-                    f"{'quotes a cue' if quoted else 'outside the cues'}, dropped",
-                    line.strip(),
-                )
+            if folded := _squeezed(line):
+                quoted = any(_alike(folded, cue) for cue in spoken.get(len(folded), ()))
+                where = "quotes a cue" if quoted else "outside the cues"
+                self._report(number, f"{where}, dropped", line.strip())
+
+
+def _squeezed(text: str) -> str:
+    return "".join(text.split()).casefold()
+
+
+def _alike(line: str, cue: str) -> bool:
+    """Whether two texts of one length share half of their characters, place by place.
+
+    The other script of Chinese differs in three or four of ten.
+    """
+    return len(line) >= 6 and 2 * sum(map(eq, line, cue)) >= len(line)
 
 
 def _names_a_cue(lines: list[str], number: int) -> bool:
-    """Whether line ``number`` (from 1) is the number or name of the cue that the next line
-    begins."""
+    """Whether line ``number`` (from 1) is the number or name of the cue in the next line."""
     follows = number < len(lines) and _LOOKS_LIKE_TIME_LINE.match(lines[number]) is not None
     alone = number < 2 or not lines[number - 2].strip()
     return follows and (alone or lines[number - 1].strip().isdigit())
-
-
-def weight(text: str) -> float:
-    """Length of a text in wide characters: a tokenizer-free stand-in for its tokens."""
-    wide = 0 if text.isascii() else len(_WIDE.findall(text))
-    return wide + 0.3 * (len(text) - wide)
-
-
-def segments_of(
-    text: str, start_s: float | None = None, end_s: float | None = None
-) -> list[Segment]:
-    """Cut one cue or line into segments; times are shared out by the length of the text."""
-    clean = " ".join(text.replace("\ufeff", "").split()).lstrip(
-        "/ "
-    )  # o200k_base glues a slash to the newline before
-    if clean and weight(clean) <= MAX_WEIGHT:
-        return [Segment(text=clean, start_s=start_s, end_s=end_s)]
-    pieces = [p for p in _packed(_pieces(clean)) if p]
-    if start_s is None or end_s is None:
-        return [Segment(text=p, begins=i == 0) for i, p in enumerate(pieces)]
-    total = sum(len(p) for p in pieces)
-    segments, position = [], start_s
-    for i, piece in enumerate(pieces):
-        stop = position + (end_s - start_s) * len(piece) / total
-        times = {"start_s": round(position, 3), "end_s": round(stop, 3)}
-        segments.append(Segment(text=piece, begins=i == 0, **times))
-        position = stop
-    return segments
-
-
-def _pieces(text: str) -> Iterator[str]:
-    """Cut a text at the strongest break that brings every piece under the limit. Joined with "",
-    they are the text."""
-    if weight(text) <= MAX_WEIGHT:
-        yield text
-        return
-    for ends in _breaks(text):
-        edges = [0, *[e for e in ends if 0 < e < len(text)], len(text)]
-        parts = [text[a:b] for a, b in itertools.pairwise(edges) if text[a:b]]
-        if len(parts) > 1:
-            for part in parts:
-                yield from _pieces(part)
-            return
-    yield from _hard_cut(text)
-
-
-def _breaks(text: str) -> Iterator[list[int]]:
-    """Sentence ends; then the spaces of Chinese speech recognition, in other text every space; then
-    commas."""
-    yield [m.end() for m in _SENTENCE_END.finditer(text)]
-    spaces = [m.start() for m in re.finditer(r"(?<=\S) (?=\S)", text)]
-    breaks = [i for i in spaces if _WIDE.match(text[i - 1]) or _WIDE.match(text[i + 1])]
-    yield [i + 1 for i in breaks or spaces]
-    yield [m.end() for m in _COMMA.finditer(text)]
-
-
-def _hard_cut(text: str) -> Iterator[str]:
-    """Cut running text without any break, between two characters that are not one word or
-    number."""
-    start = 0
-    for i in range(1, len(text)):
-        if weight(text[start : i + 1]) > MAX_WEIGHT and not _glued(text[i - 1], text[i]):
-            yield text[start:i]
-            start = i
-    yield text[start:]
-
-
-def _glued(left: str, right: str) -> bool:
-    """Whether a cut between the two would fall inside a word or a number."""
-    if _WIDE.match(left) or _WIDE.match(right):
-        return False
-    return bool(_LETTER_OR_DIGIT.match(left) or left in ".,'") and bool(
-        _LETTER_OR_DIGIT.match(right) or right in ".,'"
-    )
-
-
-def _packed(pieces: Iterator[str]) -> Iterator[str]:
-    """Put small pieces together again, up to the limit, so that a sentence of three words is no
-    segment."""
-    held = ""
-    for piece in pieces:
-        if held and weight(held + piece) > MAX_WEIGHT and not piece.lstrip().startswith("/"):
-            yield held.strip()
-            held = ""
-        held += piece
-    yield held.strip()
