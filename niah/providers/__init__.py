@@ -35,21 +35,16 @@ class ProviderEntry:
     """One row of the registry."""
 
     line: str  # what `niah providers` shows
-    made_by: str | None = (
-        None  # module:attribute, called with a Service; None: made by the session itself
-    )
+    made_by: str | None = None  # module:attribute, called with a Service; None: the session does
     base_url: str | None = None  # {NAME} stands for the environment's variable NAME
     marks: bool = False  # whether its cache takes marks
-    key_variable: str | None = (
-        None  # read for the address above only; None: no key unless one is named
-    )
+    key_variable: str | None = None  # read for this base_url only; None: no key unless one is named
     key_header: str | None = None  # that carries the key, where it is not the protocol's own
     embedded: bool = False  # runs inside this process: no address, no key
     free: bool = False
     start: str | None = None  # the command that starts such a server on this machine
-    dialect: Mapping[str, Any] = field(
-        default_factory=dict
-    )  # how it differs from plain Chat Completions
+    # how it differs from plain Chat Completions
+    dialect: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def on_this_machine(self) -> bool:
@@ -58,8 +53,7 @@ class ProviderEntry:
 
 
 class _Registry(Mapping[str, ProviderEntry]):
-    """The rows of registry.toml, and behind them those of installed packages, read when they are
-    first asked for."""
+    """The rows of registry.toml, and behind them those of installed packages; read when needed."""
 
     @cached_property
     def _rows(self) -> dict[str, ProviderEntry]:
@@ -90,9 +84,7 @@ class Service:
     base_url: str
     api_key: str | None = field(default=None, repr=False)
     extra: Mapping[str, Any] = field(default_factory=dict)
-    reply_field: str | None = (
-        None  # name of the reply budget's field, where the provider's own does not fit
-    )
+    reply_field: str | None = None  # of the reply budget, where the provider's own does not fit
     longest_context: int = 0  # tokens: for servers that are told their window
     key_header: str | None = None  # that carries the key, where it is not the protocol's own
 
@@ -114,9 +106,8 @@ class Service:
         name = self.key_header or usual
         if not self.api_key:
             return {}
-        return {
-            name: f"Bearer {self.api_key}" if name.casefold() == "authorization" else self.api_key
-        }
+        scheme = "Bearer " if name.casefold() == "authorization" else ""
+        return {name: scheme + self.api_key}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,9 +116,8 @@ class HttpRequest:
 
     url: str
     headers: Mapping[str, str] = field(repr=False)  # may hold a key
-    body: tuple[bytes, ...] = field(
-        default=(), repr=False
-    )  # parts, sent in turn: a long prompt is not copied again
+    # parts, sent in turn: a long prompt is not copied again
+    body: tuple[bytes, ...] = field(default=(), repr=False)
     method: str = "POST"
     tokens: int = 0  # of the prompt, in the run's tokenizer
     label: str = ""  # what it is for, for people
@@ -173,8 +163,7 @@ class Provider(Protocol):
         ...
 
     def window_in(self, body: str) -> int | None:
-        """The window in the answer to that, in the server's tokens. Raises whatever an odd shape
-        raises."""
+        """The window in its answer, in the server's tokens. Raises whatever an odd shape raises."""
         ...
 
     def models_request(self) -> HttpRequest:
@@ -195,8 +184,7 @@ class ReplyError(Exception):
 
 
 class UnexpectedStop(ValueError):
-    """A reply that stopped for a reason that makes it no answer; ``again`` where another try may
-    help."""
+    """A reply whose stop reason makes it no answer; ``again`` where another try may help."""
 
     def __init__(self, message: str, *, again: bool) -> None:
         super().__init__(message)

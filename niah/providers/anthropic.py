@@ -1,24 +1,29 @@
-"""Anthropic Messages. Nothing is cached unless a request marks it: an unmarked sweep pays for no
-writing."""
+"""Anthropic Messages. Only what is marked is cached: an unmarked sweep pays for no writing."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from niah.messages import MediaPart
 from niah.providers.files import LIVES_S, FormFiles
-from niah.providers.replies import HttpApi, TextReply, count_of
+from niah.providers.replies import HttpApi, TextReply, count_of, usage_in
 from niah.providers.shapes import Shaped, content_of, declared, join_to, messages_of, schema_of
-from niah.records import Prompt, Usage
+from niah.records import Prompt
 
 _MARK = {"cache_control": {"type": "ephemeral"}}
+_USAGE = {
+    "input_tokens": "input_tokens",
+    "cached_tokens": "cache_read_input_tokens",
+    "cache_write_tokens": "cache_creation_input_tokens",
+    "output_tokens": "output_tokens",
+    "reasoning_tokens": "output_tokens_details.thinking_tokens",
+}
 
 
 class MessageReply(TextReply):
-    """One stream of Messages: text comes in deltas, thinking beside it, the input count at the
-    start."""
+    """One stream of Messages: text in deltas, thinking beside it, the input count at the start."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -56,21 +61,12 @@ class MessageReply(TextReply):
         return any(block.get(k) for k in ("text", "thinking", "signature", "data"))
 
     def _count(self, usage: Mapping[str, Any] | None) -> None:
-        """Counts are cumulative; the input count leaves out what was read from or written to the
-        cache."""
+        """Counts are cumulative; the input count leaves out what the cache has read or written."""
         self._counts.update({k: v for k, v in (usage or {}).items() if v is not None})
-        plain = count_of(self._counts.get("input_tokens"))
-        read = count_of(self._counts.get("cache_read_input_tokens"))
-        written = count_of(self._counts.get("cache_creation_input_tokens"))
-        self._usage = Usage(
-            input_tokens=None if plain is None else plain + (read or 0) + (written or 0),
-            cached_tokens=read,
-            cache_write_tokens=written,
-            output_tokens=count_of(self._counts.get("output_tokens")),
-            reasoning_tokens=count_of(
-                (self._counts.get("output_tokens_details") or {}).get("thinking_tokens")
-            ),
-        )
+        told = usage_in(self._counts, _USAGE)
+        cache = (told.cached_tokens or 0) + (told.cache_write_tokens or 0)
+        whole = None if told.input_tokens is None else told.input_tokens + cache
+        self._usage = replace(told, input_tokens=whole)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,23 +92,15 @@ class Anthropic(HttpApi):
                 result = shaped.place(message.parts[0])
                 content = [{"type": "tool_result", "tool_use_id": call.id, "content": result}]
             elif call:
-                content = [
-                    {
-                        "type": "tool_use",
-                        "id": call.id,
-                        "name": call.name,
-                        "input": dict(call.arguments),
-                    }
-                ]
+                made = {"id": call.id, "name": call.name, "input": dict(call.arguments)}
+                content = [{"type": "tool_use", **made}]
             else:
                 content = content_of(shaped, message.parts, _MARK, "text", _media)
             join_to(shaped, {"role": role, "content": content}, "content", "text")
         return shaped
 
     def table(self, prompt: Prompt, messages: list[dict[str, Any]]) -> dict[str, Any]:
-        system = [
-            message["content"] for message in messages if message["role"] == "system"
-        ]  # the first, if any
+        system = [m["content"] for m in messages if m["role"] == "system"]  # the first, if any
         return {
             "model": self.model,
             self.service.reply_field or "max_tokens": prompt.reply_tokens,

@@ -1,5 +1,6 @@
-"""Batch files: a request as a line of a service's file, and from any result line to the reply in
-it. No I/O.
+"""Batch files: from a request to a line of a service's file, from any result line to its reply.
+
+No I/O.
 
 Shapes: OpenAI's /v1/batches (also of ``vllm run-batch``), Anthropic's Message Batches, Gemini's
 batchGenerateContent, and a line of our own, ``{id, text, stop_reason?, usage?, model?, digest?}``
@@ -18,15 +19,16 @@ from niah.providers import PROVIDERS, Provider, ReplyError, Service, provider_of
 from niah.providers.anthropic import Anthropic, MessageReply
 from niah.providers.gemini import ContentReply, Gemini
 from niah.providers.openai import ChatReply, OpenAI, Responses, ResponsesReply
-from niah.providers.replies import TextReply, count_of
-from niah.records import Prompt, Usage
+from niah.providers.replies import TextReply, count_of, usage_in
+from niah.records import Prompt
 from niah.text.outside import json_in
 
 _STREAMING = ("stream", "stream_options")  # fields that no batch takes
-_OWN_USAGE = {
-    "input_tokens": "prompt_tokens",
-    "output_tokens": "completion_tokens",
-}  # the other name that is read
+_OWN_USAGE = {  # with the other names that are read
+    "input_tokens": "input_tokens prompt_tokens",
+    "output_tokens": "output_tokens completion_tokens",
+    "cached_tokens": "cached_tokens",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,8 +65,7 @@ class BatchAnswer:
 
 
 def batch_provider(form: str, service: Service) -> Provider:
-    """The provider that makes the requests of a form. Raises ConfigError for one of another
-    protocol."""
+    """The provider that makes a form's requests. Raises ConfigError for one of another protocol."""
     made_by = PROVIDERS[service.provider].made_by if service.provider in PROVIDERS else None
     provider = provider_of(service) if made_by else None
     if provider is None or not isinstance(provider, FORMS[form].speaks):
@@ -106,10 +107,9 @@ def answer_in(line: bytes) -> BatchAnswer:
     if not isinstance(request_id, str):
         raise ValueError("no custom_id, key or id")
     if isinstance(table.get("text"), str):
-        digest = table.get("digest", table.get("prompt_digest"))
-        return BatchAnswer(
-            id=request_id, reply=_Given(table), digest=digest if isinstance(digest, str) else None
-        )
+        told = table.get("digest", table.get("prompt_digest"))
+        digest = told if isinstance(told, str) else None
+        return BatchAnswer(id=request_id, reply=_Given(table), digest=digest)
     if isinstance(table.get("result"), dict):
         return _of_anthropic(request_id, table["result"])
     return _of_openai_or_gemini(request_id, table)
@@ -121,9 +121,8 @@ def _of_anthropic(request_id: str, result: Mapping[str, Any]) -> BatchAnswer:
     error = result.get("error")
     inner = error.get("error") if isinstance(error, dict) else error
     inner = inner or f"the service ended this request as {result.get('type')}"
-    said = inner if isinstance(inner, dict) else {"message": str(inner)}
-    status = 400 if said.get("type") == "invalid_request_error" else 500
-    return BatchAnswer(id=request_id, reply=None, status=status, error=json.dumps({"error": said}))
+    wrong = isinstance(inner, dict) and inner.get("type") == "invalid_request_error"
+    return _failed(request_id, 400 if wrong else 500, inner)
 
 
 def _of_openai_or_gemini(request_id: str, table: Mapping[str, Any]) -> BatchAnswer:
@@ -135,15 +134,17 @@ def _of_openai_or_gemini(request_id: str, table: Mapping[str, Any]) -> BatchAnsw
         if status < 300 and isinstance(body, dict) and not body.get("error"):
             reply = ResponsesReply() if body.get("object") == "response" else ChatReply()
             return _fed(request_id, reply, body)
-        return BatchAnswer(
-            id=request_id, reply=None, status=max(status, 400), error=json.dumps(body or error)
-        )
+        said = json.dumps(body or error)
+        return BatchAnswer(id=request_id, reply=None, status=max(status, 400), error=said)
     if not error:
         raise ValueError("neither text, response, result nor error")
-    code = error.get("code") if isinstance(error, dict) else None
-    known = isinstance(code, int) and not isinstance(code, bool)
-    # Gemini tells gRPC's number: 3 is INVALID_ARGUMENT
-    status = 400 if code == 3 else int(str(code)) if known and 400 <= int(str(code)) < 600 else 500
+    code = count_of(error.get("code") if isinstance(error, dict) else None) or 0
+    if code == 3:  # gRPC's INVALID_ARGUMENT, as Gemini tells it
+        return _failed(request_id, 400, error)
+    return _failed(request_id, code if 400 <= code < 600 else 500, error)
+
+
+def _failed(request_id: str, status: int, error: object) -> BatchAnswer:
     said = error if isinstance(error, dict) else {"message": str(error)}
     return BatchAnswer(id=request_id, reply=None, status=status, error=json.dumps({"error": said}))
 
@@ -158,8 +159,7 @@ def _fed(request_id: str, reply: TextReply, body: object) -> BatchAnswer:
     except (TypeError, AttributeError, LookupError) as error:
         raise ValueError(f"a body of no known shape ({error})") from None
     if not reply.complete:
-        said = json.dumps({"error": {"message": "a reply without a stop reason: it is not whole"}})
-        return BatchAnswer(id=request_id, reply=None, status=500, error=said)
+        return _failed(request_id, 500, "a reply without a stop reason: it is not whole")
     return BatchAnswer(id=request_id, reply=reply)
 
 
@@ -173,8 +173,4 @@ class _Given(TextReply):
         counts = table.get("usage") or {}
         if not isinstance(counts, dict):
             raise ValueError("usage is no object")
-        named = {
-            name: count_of(counts.get(name), counts.get(other))
-            for name, other in _OWN_USAGE.items()
-        }
-        self._usage = Usage(cached_tokens=count_of(counts.get("cached_tokens")), **named)
+        self._usage = usage_in(counts, _OWN_USAGE)

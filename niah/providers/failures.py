@@ -1,5 +1,4 @@
-"""What error replies mean, over all APIs: too long, filtered, out of money, too fast, down, or
-plainly wrong.
+"""What error replies mean, over all APIs: too long, filtered, no money, too fast, down, or wrong.
 
 Error bodies have any shape. Codes and types decide where there are any; texts (``said.toml``) only
 where an API has no code. Only what the error says of itself is read, never a prompt that it
@@ -20,8 +19,8 @@ from niah.text.outside import json_in, redacted
 _UNIT = r"(?=ay|our|in|[\W\d]|$)"  # what may stand behind the first letter of one
 # 6m0s, 1h2m3.5s, 20ms, 12 s, 5 minutes
 SPAN = (
-    rf"(?:(\d+) ?d{_UNIT})?(?:(\d+) ?h{_UNIT})?(?:(\d+) ?m{_UNIT})?(?:(\d+(?:\.\d+)?)"
-    r" ?s)?(?:(\d+(?:\.\d+)?) ?ms)?"
+    rf"(?:(\d+) ?d{_UNIT})?(?:(\d+) ?h{_UNIT})?(?:(\d+) ?m{_UNIT})?"
+    r"(?:(\d+(?:\.\d+)?) ?s)?(?:(\d+(?:\.\d+)?) ?ms)?"
 )
 _SOON = re.compile(rf"\b(?:try again|retry) (?:in|after) {SPAN}", re.IGNORECASE)
 _ALLOWANCE = re.compile(
@@ -33,28 +32,19 @@ _FATAL = frozenset({401, 402, 403, 404})
 _THROTTLED = frozenset({429, 503, 529})
 _MOST_MESSAGE = 300
 _MOST_TEXT = 1_000  # characters of one text of an error: a longer one repeats the request
-_REPEATS = frozenset(
-    {"input", "flagged_input"}
-)  # fields that hold what was sent, not what is wrong
+_REPEATS = frozenset({"input", "flagged_input"})  # fields of what was sent, not of what is wrong
 
 
 def failure_of(
     status: int, body: str, *, key: str | None = None, quota_refills: bool = False
 ) -> Failure:
-    """Too long, filtered, out of money, worth another try, or plainly wrong. The key never shows in
-    the message.
+    """What an error means for the trial; its message never shows the key.
 
-    ``quota_refills``: the server calls it an exhausted quota when there were too many tokens in a
-    minute.
+    ``quota_refills``: the server says that a quota is exhausted where there were too many tokens in
+    a minute.
     """
     said = said_by(body)
-    message = f"{status or 'in the stream'}: {message_of(body)}"
-    if key:
-        message = message.replace(
-            key, "[key]"
-        )  # some servers repeat it; before the cut, which could halve it
-    message = redacted(message)
-    message = " ".join(message.encode(errors="replace").decode().split())[:_MOST_MESSAGE]
+    message = _shown(f"{status or 'in the stream'}: {message_of(body)}", key)
     wait_s = _wait_s(said, body)
     too_fast = status in (413, 429) and _says("too_fast", said)
     too_long = status == 413 or (status in _MAY_BE_TOO_LONG and _says("too_long", said))
@@ -62,22 +52,31 @@ def failure_of(
         return Failure(outcome=Outcome.OVERFLOW, message=message, retry=False)
     if status in (400, 403, 422) and _says("filtered", said):
         return Failure(outcome=Outcome.REFUSED, message=message, retry=False)
-    for_good = _is_for_good(status, said, quota_refills=quota_refills or wait_s is not None)
     if too_fast and _never_fits(said):
         return Failure(outcome=Outcome.ERROR, message=message, retry=False)
+    if _is_for_good(status, said, quota_refills=quota_refills or wait_s is not None):
+        return Failure(outcome=Outcome.ERROR, message=message, retry=False, fatal=True)
     return Failure(
         outcome=Outcome.ERROR,
         message=message,
-        retry=not for_good and (status in _AGAIN or status >= 500 or status == 0 or too_fast),
-        fatal=for_good,
-        throttled=not for_good and (status in _THROTTLED or too_fast),
-        wait_s=None if for_good else wait_s,
+        retry=status in _AGAIN or status >= 500 or status == 0 or too_fast,
+        throttled=status in _THROTTLED or too_fast,
+        wait_s=wait_s,
     )
 
 
+def _shown(message: str, key: str | None) -> str:
+    """The message on one short line, without the key that some servers repeat."""
+    if key:
+        message = message.replace(key, "[key]")
+    whole = (
+        redacted(message).encode(errors="replace").decode()
+    )  # before the cut, which could halve a key
+    return " ".join(whole.split())[:_MOST_MESSAGE]
+
+
 def status_in(body: str) -> int:
-    """The status that an error object inside a stream names, by number or by type; 0 where it names
-    none."""
+    """The status that an error inside a stream names, by number or by type; 0 where it does not."""
     error = error_in(body)
     if not isinstance(error, dict):
         return 0
@@ -124,8 +123,7 @@ def _is_for_good(status: int, said: str, *, quota_refills: bool) -> bool:
 
 
 def _wait_s(said: str, body: str) -> float | None:
-    """The wait that the body asks for: Gemini's RetryInfo ({"retryDelay": "34.07s"}), or in
-    words."""
+    """The wait that a body asks for, in words or as Gemini's {"retryDelay": "34.07s"}."""
     error = error_in(body)
     details = error.get("details") if isinstance(error, dict) else None
     for detail in details if isinstance(details, list) else ():
@@ -144,8 +142,8 @@ def seconds_in(span: re.Match[str] | None) -> float | None:
 
 
 def error_in(body: str) -> Any:
-    """The error of a body: an object, a text, a list, or None. Gemini wraps it in a list, Responses
-    in a response."""
+    """The error of a body: an object, text, list or None. Gemini wraps it in a list, Responses in a
+    response."""
     try:
         table = json_in(body)
     except ValueError:
@@ -169,17 +167,12 @@ def message_of(body: str) -> str:
     if not isinstance(error, dict):
         return _text_of(error)
     text = _text_of(error.get("message") or error)
-    named = [
-        str(error[k])
-        for k in ("code", "type", "status")
-        if isinstance(error.get(k), str) and error[k]
-    ]
+    told = (error.get(k) for k in ("code", "type", "status"))
+    named = [name for name in told if isinstance(name, str) and name]
     if named and not any(name in text for name in named):
         text = f"{text} ({named[0]})"
-    metadata = error.get("metadata")
-    if isinstance(metadata, dict) and metadata.get(
-        "raw"
-    ):  # OpenRouter's: what the provider behind it said
+    metadata = error.get("metadata")  # OpenRouter's: what the provider behind it said
+    if isinstance(metadata, dict) and metadata.get("raw"):
         text = f"{text}: {_text_of(metadata['raw'])}"
     return text
 
@@ -209,7 +202,9 @@ def _text_of(message: Any) -> str:
         message = message["detail"]
     if not isinstance(message, list):
         return str(message)
-    parts = [m if isinstance(m, dict) else {"msg": m} for m in message]
-    return "; ".join(
-        f"{'.'.join(map(str, p.get('loc') or ()))} {p.get('msg') or p}".strip() for p in parts
-    )
+    said = []
+    for part in message:
+        table = part if isinstance(part, dict) else {"msg": part}
+        place = ".".join(map(str, table.get("loc") or ()))
+        said.append(f"{place} {table.get('msg') or table}".strip())
+    return "; ".join(said)

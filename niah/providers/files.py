@@ -1,5 +1,4 @@
-"""Media that are uploaded once and referenced: how a service takes a file, and tells that it still
-has it. No I/O.
+"""Media that are uploaded once and referenced: how a service takes a file and tells of it. No I/O.
 
 An upload is a generator that yields requests and is sent their replies; it returns what the service
 keeps. Shapes: the ``/files`` of OpenAI and Anthropic (one form of several parts), and Gemini's
@@ -10,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Generator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -65,17 +64,15 @@ class FormFiles:
         """What a service says of a file. Raises whatever an odd shape raises."""
         table = json_in(body)
         failed = table.get("status") == "error" or table.get("deleted")
-        return Stored(
-            reference=table["id"],
-            name=table["id"],
-            expires=_time(table.get("expires_at")),
-            ready=not failed,
-        )
+        name, expires = table["id"], _time(table.get("expires_at"))
+        return Stored(reference=name, name=name, expires=expires, ready=not failed)
 
 
 class ResumableFiles:
-    """Gemini's: one request tells where to send the bytes, and a video or long sound is looked at
-    before it can be used. No key goes to that place: its address holds what it needs."""
+    """Gemini's: one request tells where to send the bytes; a long sound is not ready at once.
+
+    No key goes to that place: its address holds what it needs.
+    """
 
     route = "/{name}"
 
@@ -91,37 +88,30 @@ class ResumableFiles:
             "Content-Type": "application/json",
         }
         body = json.dumps({"file": {"display_name": f"niah-{part.digest[:16]}"}}).encode()
-        begun = yield HttpRequest(
-            url=f"{root}/upload/{version}/files{mark}{query}",
-            headers={**headers, **start},
-            body=(body,),
-        )
+        url = f"{root}/upload/{version}/files{mark}{query}"
+        begun = yield HttpRequest(url=url, headers={**headers, **start}, body=(body,))
+        url = begun.headers["x-goog-upload-url"]
         send = {"X-Goog-Upload-Command": "upload, finalize", "X-Goog-Upload-Offset": "0"}
-        reply = yield HttpRequest(
-            url=begun.headers["x-goog-upload-url"], headers=send, body=(content,)
-        )
+        reply = yield HttpRequest(url=url, headers=send, body=(content,))
         stored = self.told(reply.body)
         while not stored.ready:
-            look = HttpRequest(
-                url=service.url(self.route.format(name=stored.name)), headers=headers, method="GET"
-            )
-            stored = self.told((yield look).body)
+            url = service.url(self.route.format(name=stored.name))
+            reply = yield HttpRequest(url=url, headers=headers, method="GET")
+            stored = self.told(reply.body)
         return stored
 
     def told(self, body: str) -> Stored:
-        """Raises ValueError for a file that the service could not read, and whatever an odd shape
-        raises."""
+        """What a service says of a file. Raises ValueError for one that it could not read."""
         table: dict[str, Any] = json_in(body)
         table = table.get("file", table)
-        if table.get("state") == "FAILED":
-            raise ValueError(
-                "the service could not read it:"
-                f" {(table.get('error') or {}).get('message', 'no reason')}"
-            )
-        stored = Stored(
-            reference=table["uri"], name=table["name"], expires=_time(table.get("expirationTime"))
+        state = table.get("state", "ACTIVE")
+        if state == "FAILED":
+            why = (table.get("error") or {}).get("message", "no reason")
+            raise ValueError(f"the service could not read it: {why}")
+        expires = _time(table.get("expirationTime"))
+        return Stored(
+            reference=table["uri"], name=table["name"], expires=expires, ready=state == "ACTIVE"
         )
-        return replace(stored, ready=table.get("state", "ACTIVE") == "ACTIVE")
 
 
 Files = FormFiles | ResumableFiles

@@ -1,5 +1,4 @@
-"""How sure a model is of the right answer: its log-probability, teacher-forced, for servers that
-can tell. No I/O.
+"""How sure a model is of the right answer: its log-probability, teacher-forced. No I/O.
 
 Each server is a generator that yields requests and is sent their bodies. It returns nats: minus the
 log-probability of the target behind the prompt, 0 where the model is sure. Shapes as documented by
@@ -31,24 +30,19 @@ def forced(service: Service) -> Callable[[str, str], Steps]:
 
 def _llama_cpp(service: Service, prompt: str, target: str) -> Steps:
     """Token by token over the prompt cache: each step computes one token."""
-    template = json_in((yield _post(service, "//apply-template", messages=_user(prompt))))["prompt"]
+    user = _user(prompt)
+    template = (yield from _told(service, "//apply-template", messages=user))["prompt"]
     known = yield from _tokens(service, template)
     whole = yield from _tokens(service, template + _gap(template) + target)
     if whole[: len(known)] != known or len(whole) == len(known):
         return None  # the target melts into the prompt's last token
     nats = 0.0
     for i in range(len(known), len(whole)):
+        step = {"temperature": 0, "prompt": whole[:i], "n_predict": 1, "cache_prompt": True}
         for candidates in (_FEW, _MANY):
-            step: dict[str, Any] = {
-                "prompt": whole[:i],
-                "n_predict": 1,
-                "n_probs": candidates,
-                "cache_prompt": True,
-            }
-            told = json_in((yield _post(service, "//completion", temperature=0, **step)))
-            likely = {
-                c["id"]: c["logprob"] for c in told["completion_probabilities"][0]["top_logprobs"]
-            }
+            told = yield from _told(service, "//completion", **step, n_probs=candidates)
+            top = told["completion_probabilities"][0]["top_logprobs"]
+            likely = {c["id"]: c["logprob"] for c in top}
             if whole[i] in likely:
                 break
         nats -= likely.get(whole[i], min(likely.values()))  # rarer than all of these
@@ -56,65 +50,43 @@ def _llama_cpp(service: Service, prompt: str, target: str) -> Steps:
 
 
 def _tokens(service: Service, text: str) -> Generator[HttpRequest, str, list[int]]:
-    body = yield _post(service, "//tokenize", content=text, add_special=True, parse_special=True)
-    tokens: list[int] = json_in(body)["tokens"]
-    return (
-        tokens[1:] if tokens[:1] == tokens[1:2] else tokens
-    )  # the template brings the first one, too
+    asked = {"content": text, "add_special": True, "parse_special": True}
+    tokens: list[int] = (yield from _told(service, "//tokenize", **asked))["tokens"]
+    twice = tokens[:1] == tokens[1:2]  # the first one, which the template brings as well
+    return tokens[1:] if twice else tokens
 
 
 def _vllm(service: Service, prompt: str, target: str) -> Steps:
-    """The prompt once more, with the target as the beginning of the answer: computed afresh, not
-    from the cache."""
-    before = json_in(
-        (yield _post(service, "//tokenize", model=service.model, messages=_user(prompt)))
-    )["count"]
-    messages = [*_user(prompt), {"role": "assistant", "content": target}]
-    begun = {
-        "add_generation_prompt": False,
-        "continue_final_message": True,
-        "prompt_logprobs": 0,
-        "max_tokens": 1,
-    }
-    told = json_in(
-        (yield _post(service, "/chat/completions", model=service.model, messages=messages, **begun))
-    )
+    """The prompt once more, with the target as the answer's beginning: computed afresh."""
+    model, user = service.model, _user(prompt)
+    before = (yield from _told(service, "//tokenize", model=model, messages=user))["count"]
+    messages = [*user, {"role": "assistant", "content": target}]
+    begun = {"model": model, "messages": messages, "add_generation_prompt": False}
+    asked = {"continue_final_message": True, "prompt_logprobs": 0, "max_tokens": 1}
+    told = yield from _told(service, "/chat/completions", **begun, **asked)
     places = told["prompt_logprobs"][before:]
-    return (
-        -sum(float(next(iter(place.values()))["logprob"]) for place in places) if places else None
-    )
+    if not places:
+        return None
+    return -sum(float(next(iter(place.values()))["logprob"]) for place in places)
 
 
 def _sglang(service: Service, prompt: str, target: str) -> Steps:
     """The prompt as plain text, without a chat template: its route for this knows none."""
-    one = {"max_new_tokens": 1, "temperature": 0}
-    before = json_in((yield _post(service, "//generate", text=prompt, sampling_params=one)))[
-        "meta_info"
-    ]
+    one = {"sampling_params": {"max_new_tokens": 1, "temperature": 0}}
+    before = (yield from _told(service, "//generate", text=prompt, **one))["meta_info"]
     start, text = before["prompt_tokens"], prompt + _gap(prompt) + target
-    asked = {"return_logprob": True, "logprob_start_len": start - 1}
-    told = json_in((yield _post(service, "//generate", text=text, sampling_params=one, **asked)))[
-        "meta_info"
-    ]
+    asked = {"return_logprob": True, "logprob_start_len": start - 1, **one}
+    told = (yield from _told(service, "//generate", text=text, **asked))["meta_info"]
     count = told["prompt_tokens"] - start
-    return (
-        -sum(float(logprob) for logprob, *_ in told["input_token_logprobs"][-count:])
-        if count > 0
-        else None
-    )
+    if count <= 0:
+        return None
+    return -sum(float(logprob) for logprob, *_ in told["input_token_logprobs"][-count:])
 
 
 def _openai(service: Service, prompt: str, target: str) -> Steps:
-    """The answer once more, with the log-probabilities of its tokens up to the end of the target in
-    it."""
-    body = {
-        "logprobs": True,
-        **service.extra,
-        "messages": _user(prompt),
-        "model": service.model,
-        "stream": False,
-    }
-    told = json_in((yield _post(service, "/chat/completions", **body)))
+    """The answer once more, with the log-probabilities of its tokens up to the target's end."""
+    body = {"logprobs": True, **service.extra, "messages": _user(prompt), "model": service.model}
+    told = yield from _told(service, "/chat/completions", **{**body, "stream": False})
     text, nats = "", 0.0
     for token in told["choices"][0]["logprobs"]["content"]:
         text, nats = text + token["token"], nats - token["logprob"]
@@ -130,9 +102,11 @@ _SERVERS: Mapping[str, Callable[[Service, str, str], Steps]] = {
 }
 
 
-def _post(service: Service, path: str, **table: Any) -> HttpRequest:
+def _told(service: Service, path: str, **table: Any) -> Generator[HttpRequest, str, Any]:
+    """What a route answers to a table."""
     headers = {"Content-Type": "application/json", **service.key_headers("Authorization")}
-    return HttpRequest(url=service.url(path), headers=headers, body=(json.dumps(table).encode(),))
+    body = json.dumps(table).encode()
+    return json_in((yield HttpRequest(url=service.url(path), headers=headers, body=(body,))))
 
 
 def _user(prompt: str) -> list[dict[str, str]]:
@@ -140,6 +114,5 @@ def _user(prompt: str) -> list[dict[str, str]]:
 
 
 def _gap(prompt: str) -> str:
-    """What stands between a prompt and its answer: a prompt that ends in "Answer:" wants a
-    space."""
+    """What stands between a prompt and its answer: behind "Answer:" a space."""
     return "" if prompt[-1:].isspace() or prompt.endswith(">") else " "

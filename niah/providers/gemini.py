@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from niah.messages import MediaPart, TextPart
 from niah.providers import ServedModel
 from niah.providers.files import ResumableFiles
-from niah.providers.replies import HttpApi, TextReply, count_of
+from niah.providers.replies import HttpApi, TextReply, count_of, usage_in
 from niah.providers.shapes import Shaped, declared, join_to, messages_of, schema_of
 from niah.records import Prompt, Usage
 from niah.text.outside import json_in
 
 # taken where a call was not made by the model itself (the page on thought signatures)
 NOT_ITS_OWN_CALL = "skip_thought_signature_validator"
+_ROLES = {"assistant": "model", "tool": "user"}
+_USAGE = {
+    "input_tokens": "promptTokenCount",
+    "cached_tokens": "cachedContentTokenCount",
+    "output_tokens": "candidatesTokenCount",
+    "reasoning_tokens": "thoughtsTokenCount",
+}
 
 
 class ContentReply(TextReply):
-    """A stream of partial replies, each of which may hold a stop reason.
-
-    A blocked prompt has no candidate, only a reason.
-    """
+    """A stream of partial replies with a stop reason in any; a blocked prompt has that alone."""
 
     stops_once = False
 
@@ -61,32 +65,25 @@ class Gemini(HttpApi):
         """Roles user and model, ``functionCall`` and ``functionResponse``."""
         shaped = Shaped()
         for message in messages_of(prompt):
-            call, role = (
-                message.call,
-                {"assistant": "model", "tool": "user"}.get(message.role, message.role),
-            )
+            call = message.call
+            parts: list[dict[str, Any]]
             if call and message.role == "tool":
-                response = {
-                    "id": call.id,
-                    "name": call.name,
-                    "response": {"output": shaped.place(message.parts[0])},
-                }
-                parts: list[dict[str, Any]] = [{"functionResponse": response}]
+                result = {"response": {"output": shaped.place(message.parts[0])}}
+                parts = [{"functionResponse": {"id": call.id, "name": call.name, **result}}]
             elif call:
                 said = {"id": call.id, "name": call.name, "args": dict(call.arguments)}
                 parts = [{"functionCall": said, "thoughtSignature": NOT_ITS_OWN_CALL}]
             else:
                 parts = [_part(shaped, part) for part in message.parts]
+            role = _ROLES.get(message.role, message.role)
             join_to(shaped, {"role": role, "parts": parts}, "parts", "")
         return shaped
 
     def table(self, prompt: Prompt, messages: list[dict[str, Any]]) -> dict[str, Any]:
         schemas = [schema_of(tool, "parametersJsonSchema") for tool in prompt.tools]
-        system = [
-            {"parts": message["parts"]} for message in messages if message["role"] == "system"
-        ]
+        system = [{"parts": m["parts"]} for m in messages if m["role"] == "system"]
         return {
-            **({"systemInstruction": system[0]} if system else {}),  # it is the first one
+            **({"systemInstruction": system[0]} if system else {}),  # the first, if any
             "contents": messages[len(system) :],
             **declared([{"functionDeclarations": schemas}] if schemas else []),
             "generationConfig": {
@@ -99,12 +96,12 @@ class Gemini(HttpApi):
 
     def models_in(self, body: str) -> list[ServedModel]:
         """Those that generate content; others embed or count only."""
+        made = "generateContent"
+        rows = json_in(body)["models"]
         return [
-            ServedModel(
-                name=str(row["name"]).removeprefix("models/"), window=self.window_among(row)
-            )
-            for row in json_in(body)["models"]
-            if "generateContent" in row.get("supportedGenerationMethods", ["generateContent"])
+            ServedModel(name=str(r["name"]).removeprefix("models/"), window=self.window_among(r))
+            for r in rows
+            if made in r.get("supportedGenerationMethods", [made])
         ]
 
 
@@ -117,17 +114,7 @@ def _part(shaped: Shaped, part: TextPart | MediaPart) -> dict[str, Any]:
 
 
 def _usage(counts: dict[str, Any]) -> Usage:
-    """The prompt's count includes what was cached; the candidates' leaves out thoughts, which are
-    paid for as well."""
-    answer, thoughts = (
-        count_of(counts.get("candidatesTokenCount")),
-        count_of(counts.get("thoughtsTokenCount")),
-    )
-    return Usage(
-        input_tokens=count_of(counts.get("promptTokenCount")),
-        cached_tokens=count_of(counts.get("cachedContentTokenCount")),
-        output_tokens=(
-            None if answer is None and thoughts is None else (answer or 0) + (thoughts or 0)
-        ),
-        reasoning_tokens=thoughts,
-    )
+    """The prompt's count has what was cached in it; the answer's leaves out thoughts."""
+    told = usage_in(counts, _USAGE)
+    written = [n for n in (told.output_tokens, told.reasoning_tokens) if n is not None]
+    return replace(told, output_tokens=sum(written) if written else None)

@@ -1,5 +1,4 @@
-"""The embedded models: which packages carry their weights, what they may be called, how they are
-prompted. No I/O."""
+"""The embedded models: whose packages carry their weights, their names, how they are prompted."""
 
 from __future__ import annotations
 
@@ -15,8 +14,7 @@ from niah.text.validation import path_of
 
 DEFAULT_MODEL = "gemma3-270m"
 
-# A base model has no chat template: the prompt itself, which ends in "Answer:", is what it
-# continues.
+# a base model has no chat template: it continues the prompt itself, which ends in "Answer:"
 PLAIN_TEMPLATE = "{{ bos_token }}{% for m in messages %}{{ m['content'] }}{% endfor %}"
 
 
@@ -33,12 +31,11 @@ class LocalModel:
     chat_template: str | None = None  # None: the one in the file
 
     def install_hint(self) -> str:
-        """What to type for engine and weights. A package of its own comes without what it asks for:
-        a compiler."""
+        """What to type for engine and weights; a package of its own would ask for a compiler."""
         engine = install_hint("local")
-        return (
-            engine if self.alone is None else f"{engine} && {pip_install()} --no-deps {self.alone}"
-        )
+        if self.alone is None:
+            return engine
+        return f"{engine} && {pip_install()} --no-deps {self.alone}"
 
 
 LOCAL_MODELS: Mapping[str, LocalModel] = {
@@ -62,32 +59,34 @@ LOCAL_MODELS: Mapping[str, LocalModel] = {
 
 
 def check_local_model(model: str, mmproj: str | None = None) -> None:
-    """Raises UnknownName for what is no known model and no GGUF file, ConfigError for a missing
-    file.
+    """Raises UnknownName for what is no known model and no GGUF, ConfigError for a missing file.
 
     ``mmproj`` is the file of a multimodal model's projector.
     """
     if mmproj is not None:
-        path = path_of(mmproj)
-        if model in LOCAL_MODELS:
-            raise ConfigError(
-                f"mmproj has no meaning for {model}, which reads text alone; name your own --model"
-                " PATH.gguf"
-            )
-        if not path.is_file():
-            raise ConfigError(f"mmproj {mmproj!r}: no such file")
-        with path.open("rb") as file:
-            if file.read(4) != b"GGUF":
-                raise ConfigError(
-                    f"mmproj {mmproj!r} is no GGUF file; name the projector that belongs to the"
-                    " model"
-                )
+        _check_projector(mmproj, model)
     if model in LOCAL_MODELS:
         return
     if not model.endswith(".gguf"):
         raise UnknownName("local model", model, [*LOCAL_MODELS, "PATH.gguf"])
     if not path_of(model).is_file():
         raise ConfigError(f"model {model!r}: no such file")
+
+
+def _check_projector(mmproj: str, model: str) -> None:
+    path = path_of(mmproj)
+    if model in LOCAL_MODELS:
+        raise ConfigError(
+            f"mmproj has no meaning for {model}, which reads text alone;"
+            " name your own --model PATH.gguf"
+        )
+    if not path.is_file():
+        raise ConfigError(f"mmproj {mmproj!r}: no such file")
+    with path.open("rb") as file:
+        if file.read(4) != b"GGUF":
+            raise ConfigError(
+                f"mmproj {mmproj!r} is no GGUF file; name the projector that belongs to the model"
+            )
 
 
 def local(model: str, base_url: str, extra: Mapping[str, Any]) -> OpenAI:

@@ -1,5 +1,4 @@
-"""What services take of pictures and sound, and what they count for them: formulas, and the figures
-of media.toml.
+"""What services take of pictures and sound, and count for them: formulas, and media.toml's figures.
 
 None where a service states nothing: then nothing is checked, and what it counts is learnt from its
 answers.
@@ -14,6 +13,7 @@ from dataclasses import dataclass
 from niah.providers import stated
 
 ImageTokens = Callable[[int, int], int]
+_MOST_PATCHES = 1_536  # what has more is scaled down
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,8 +34,7 @@ class MediaLimits:
 
 
 def tiles_512(base: int, tile: int) -> ImageTokens:
-    """OpenAI's detail "high": into 2048 px, the short side down to 768 px, so much for each begun
-    512 px tile."""
+    """OpenAI's detail "high": within 2048 px, the short side 768, so much a begun 512 px tile."""
 
     def tokens(width: int, height: int) -> int:
         scale = min(1.0, 2048 / max(width, height))
@@ -46,31 +45,30 @@ def tiles_512(base: int, tile: int) -> ImageTokens:
     return tokens
 
 
-def patches_32(factor: float, most: int = 1_536) -> ImageTokens:
-    """OpenAI's patches: 32 px squares, at most 1,536 of them by scaling down, times a factor of the
-    model."""
+def patches_32(factor: float) -> ImageTokens:
+    """OpenAI's patches: squares of 32 px, at most 1,536 of them, times a factor of the model."""
 
     def tokens(width: int, height: int) -> int:
-        if math.ceil(width / 32) * math.ceil(height / 32) > most:
-            scale = math.sqrt(most * 32**2 / (width * height))
+        if math.ceil(width / 32) * math.ceil(height / 32) > _MOST_PATCHES:
+            scale = math.sqrt(_MOST_PATCHES * 32**2 / (width * height))
             across, down = width * scale / 32, height * scale / 32
             scale *= min(math.floor(across) / across, math.floor(down) / down)
             width, height = math.floor(width * scale + 1e-6), math.floor(height * scale + 1e-6)
-        return math.ceil(min(most, math.ceil(width / 32) * math.ceil(height / 32)) * factor)
+        patches = math.ceil(width / 32) * math.ceil(height / 32)
+        return math.ceil(min(_MOST_PATCHES, patches) * factor)
 
     return tokens
 
 
 def gemini_tokens(width: int, height: int) -> int:
     """258 where both sides are at most 384 px, else 258 for each begun tile of 768 px."""
-    return (
-        258 if max(width, height) <= 384 else 258 * math.ceil(width / 768) * math.ceil(height / 768)
-    )
+    if max(width, height) <= 384:
+        return 258
+    return 258 * math.ceil(width / 768) * math.ceil(height / 768)
 
 
 def anthropic_tokens(width: int, height: int) -> int:
-    """Width times height by 750, once no side is over 1,568 px and the whole at most about 1,600
-    tokens."""
+    """Width times height by 750, scaled down to sides of 1,568 px and about 1,600 tokens."""
     scale = min(1.0, 1_568 / max(width, height))
     return min(1_600, math.ceil(width * scale * height * scale / 750))
 
@@ -84,12 +82,9 @@ def media_limits(provider: str, model: str) -> MediaLimits:
     own = provider.split("-")[1] if provider in ("vertex-gemini", "bedrock-anthropic") else provider
     row = dict(table["limits"].get(own, {"takes_sound": True}))
     formula: ImageTokens | None = _FORMULAS.get(row.pop("image_tokens", ""))
-    known = max(
-        (name for name in table["openai_models"] if model.startswith(name)), key=len, default=None
-    )
+    known = [name for name in table["openai_models"] if model.startswith(name)]
     if known and provider in ("openai", "openai-responses", "azure"):
-        ((kind, figures),) = table["openai_models"][known].items()
+        ((kind, figures),) = table["openai_models"][max(known, key=len)].items()
         formula = tiles_512(*figures) if kind == "tiles" else patches_32(*figures)
-    return MediaLimits(
-        **row, image_tokens=formula, takes_files=provider not in table["without_files"]
-    )
+    takes_files = provider not in table["without_files"]
+    return MediaLimits(**row, image_tokens=formula, takes_files=takes_files)

@@ -1,5 +1,4 @@
-"""Ollama by its own route: JSON lines, a window that the request sets, and no cutting of long
-prompts.
+"""Ollama by its own route: JSON lines, a window that the request sets, long prompts refused.
 
 Its Chat Completions route can do neither: it drops the front of a prompt that does not fit, and
 answers all the same.
@@ -17,10 +16,8 @@ from niah.providers.shapes import Shaped, chat_messages
 from niah.records import Prompt, Usage
 from niah.text.outside import json_in
 
-# models count other tokens than the run does; a window that changes between requests loads the
-# model anew
-WINDOW_SHARE = 1.25
-WINDOW_STEP = 1024
+WINDOW_SHARE = 1.25  # models count other tokens than the run does
+WINDOW_STEP = 1024  # a window that changes between requests loads the model anew
 
 
 class LineReply(TextReply):
@@ -73,9 +70,8 @@ class Ollama(HttpApi):
 
     def window_among(self, table: Any) -> int | None:
         facts = table["model_info"]
-        # of the architecture itself; a part of it, as what sees pictures, has one of its own behind
-        # another dot
-        names = [f"{facts.get('general.architecture')}", *(key.partition(".")[0] for key in facts)]
+        # a part of an architecture, as what sees pictures, has its own length behind a further dot
+        names = [facts.get("general.architecture"), *(key.partition(".")[0] for key in facts)]
         return count_of(*(facts.get(f"{name}.context_length") or None for name in names))
 
     def models_in(self, body: str) -> list[ServedModel]:

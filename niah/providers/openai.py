@@ -1,6 +1,7 @@
-"""OpenAI's two protocols: Chat Completions, spoken by most servers, and Responses. Both stream, and
-send no sampling parameter unless the config does. By Responses nothing is stored, cut from a long
-prompt or compacted.
+"""OpenAI's two protocols: Chat Completions, spoken by most servers, and Responses.
+
+Both stream, and send no sampling parameter unless the config does. By Responses nothing is stored,
+cut from a long prompt or compacted.
 
 Caching: where writing to a cache is free, the server's default stays. OpenAI's models from GPT-5.6
 on write at the end of every message for 1.25 times the price and read only where an earlier request
@@ -32,12 +33,12 @@ from niah.providers.shapes import (
 )
 from niah.records import Prompt, Usage
 
+COUNTED: Mapping[str, Any] = {"stream_options": {"include_usage": True}}
 OPENAI_MARK: Mapping[str, Any] = {"prompt_cache_breakpoint": {"mode": "explicit"}}
 
 
 def chat(service: Service) -> OpenAI:
-    """A service in the dialect of its provider's row; OpenAI's own is spoken at its own address
-    only."""
+    """A service in the dialect of its provider's row; OpenAI's own only at OpenAI's address."""
     known = known_provider(service.provider)
     if service.provider != "openai":
         return OpenAI(service, **known.dialect)
@@ -48,8 +49,7 @@ def chat(service: Service) -> OpenAI:
 
 
 def cache_off(model: str) -> dict[str, Any]:
-    """The field that stops a model of OpenAI's from writing to its cache, for those where writing
-    costs."""
+    """The field that stops a model of OpenAI's from writing to its cache, where writing costs."""
     version = re.match(r"(?:ft:)?gpt-(\d+)(?:\.(\d+))?\b", model)
     if version is None or (int(version[1]), int(version[2] or 0)) < (5, 6):
         return {}
@@ -78,13 +78,10 @@ class ChatReply(TextReply):
 class OpenAI(HttpApi):
     """One service, and how its dialect differs."""
 
-    reply_field: str = (
-        "max_tokens"  # OpenAI's own models refuse it; most other servers know nothing else
-    )
+    # OpenAI's own models refuse it; most other servers know nothing else
+    reply_field: str = "max_tokens"
     # what the dialect adds to every request
-    fields: Mapping[str, Any] = field(
-        default_factory=lambda: {"stream_options": {"include_usage": True}}
-    )
+    fields: Mapping[str, Any] = field(default_factory=lambda: COUNTED)
     mark: Mapping[str, Any] = field(default_factory=lambda: OPENAI_MARK)  # the end of a cached part
     quota_refills: bool = False  # an exhausted quota means too many tokens a minute, not money
 
@@ -115,8 +112,7 @@ class OpenAI(HttpApi):
         return next(filter(None, told), None)
 
 
-# DeepSeek, Moonshot and llama.cpp have names of their own. The input count includes what was read
-# from a cache
+# DeepSeek, Moonshot and llama.cpp have names of their own; what a cache has read is in the input
 _USAGE = {
     "input_tokens": "prompt_tokens",
     "cached_tokens": (
@@ -129,7 +125,7 @@ _USAGE = {
     "output_tokens": "completion_tokens timings.predicted_n",
     "reasoning_tokens": "completion_tokens_details.reasoning_tokens reasoning_tokens",
 }
-_RESPONSE_USAGE = {  # the input count includes what was read from and written to the cache
+_RESPONSE_USAGE = {  # what the cache has read and written is in the input
     "input_tokens": "input_tokens",
     "cached_tokens": "input_tokens_details.cached_tokens",
     "cache_write_tokens": "input_tokens_details.cache_write_tokens",
@@ -147,23 +143,18 @@ def _usage(usage: Mapping[str, Any], timings: Mapping[str, Any]) -> Usage:
 
 
 def _dollars(usage: Mapping[str, Any]) -> float | None:
-    """What OpenRouter asks, and what the provider behind it asks beside that where the user has a
-    key of its own."""
+    """What OpenRouter asks, and beside it the provider whose key the user has."""
     cost = usage.get("cost")
     if not isinstance(cost, int | float):
         return None
-    beside = (
-        (usage.get("cost_details") or {}).get("upstream_inference_cost")
-        if usage.get("is_byok")
-        else None
-    )
-    return cost + (beside or 0)
+    details = (usage.get("cost_details") or {}) if usage.get("is_byok") else {}
+    return cost + (details.get("upstream_inference_cost") or 0)
 
 
-# where servers tell the window of a model: vLLM and SGLang, OpenRouter, Mistral, LM Studio,
-# llama.cpp
+# where LM Studio, vLLM and SGLang, OpenRouter, Mistral and llama.cpp tell the window of a model
 _WINDOW_KEYS = (
-    "loaded_context_length", "max_model_len", "context_length", "max_context_length", "context_window", "n_ctx",
+    "loaded_context_length", "max_model_len", "context_length", "max_context_length",
+    "context_window", "n_ctx",
 )  # fmt: skip
 
 
@@ -195,19 +186,13 @@ class ResponsesReply(TextReply):
     def _end(self, response: Mapping[str, Any]) -> None:
         self._model, self.request_id = response.get("model"), response.get("id")
         self.finished = True
-        self._stop_reason = (response.get("incomplete_details") or {}).get(
-            "reason"
-        ) or response.get("status")
-        # the whole text; without it the deltas count. A model may comment on its work before the
-        # answer proper
+        incomplete = response.get("incomplete_details") or {}
+        self._stop_reason = incomplete.get("reason") or response.get("status")
         messages = [item for item in response.get("output") or () if item.get("type") == "message"]
-        parts = [
-            p
-            for item in messages
-            if item.get("phase") != "commentary"
-            for p in item.get("content") or ()
-        ]
-        if parts:
+        # a model may comment on its work before the answer proper
+        answers = [item for item in messages if item.get("phase") != "commentary"]
+        parts = [part for item in answers for part in item.get("content") or ()]
+        if parts:  # the whole text; without it the deltas count
             self._text = [p.get("text") or "" for p in parts if p.get("type") == "output_text"]
             self._refusal = [p.get("refusal") or "" for p in parts if p.get("type") == "refusal"]
         if counts := response.get("usage"):
@@ -216,8 +201,7 @@ class ResponsesReply(TextReply):
 
 @dataclass(frozen=True, slots=True)
 class Responses(HttpApi):
-    """One model of OpenAI's, or of a server that speaks this protocol. No route of it tells a
-    window."""
+    """One model of OpenAI's, or of a server that speaks this protocol; no route tells a window."""
 
     ROUTE: ClassVar = "/responses"
     REPLY: ClassVar = ResponsesReply
@@ -226,38 +210,27 @@ class Responses(HttpApi):
         """Messages, and ``function_call`` with ``function_call_output`` as items of their own."""
         shaped = Shaped()
         for message in messages_of(prompt):
-            call = message.call
+            call, parts = message.call, message.parts
+            table: dict[str, Any]
             if call and message.role == "tool":
-                output = shaped.place(message.parts[0])
-                shaped.messages.append(
-                    {"type": "function_call_output", "call_id": call.id, "output": output}
-                )
+                output = shaped.place(parts[0])
+                table = {"type": "function_call_output", "call_id": call.id, "output": output}
             elif call:
-                shaped.messages.append(
-                    {"type": "function_call", "call_id": call.id, **function_of(call)}
-                )
+                table = {"type": "function_call", "call_id": call.id, **function_of(call)}
             elif message.role == "user":
-                blocks = [
-                    block_of(shaped, part, OPENAI_MARK, "input_text", _media)
-                    for part in message.parts
-                ]
-                shaped.messages.append({"role": "user", "content": blocks})
+                blocks = [block_of(shaped, p, OPENAI_MARK, "input_text", _media) for p in parts]
+                table = {"role": "user", "content": blocks}
             else:
-                shaped.messages.append(
-                    {"role": message.role, "content": shaped.place(message.parts[0])}
-                )
+                table = {"role": message.role, "content": shaped.place(parts[0])}
+            shaped.messages.append(table)
         return shaped
 
     def table(self, prompt: Prompt, messages: list[dict[str, Any]]) -> dict[str, Any]:
+        schemas = [schema_of(tool, "parameters") for tool in prompt.tools]
         return {
             "model": self.model,
             "input": messages,
-            **declared(
-                [
-                    {"type": "function", **schema_of(t, "parameters"), "strict": False}
-                    for t in prompt.tools
-                ]
-            ),
+            **declared([{"type": "function", **s, "strict": False} for s in schemas]),
             self.service.reply_field or "max_output_tokens": prompt.reply_tokens,
             "stream": True,
             "store": False,
@@ -270,15 +243,12 @@ class Responses(HttpApi):
 
 
 def _media(shaped: Shaped, part: MediaPart) -> dict[str, Any]:
+    image = {"type": "input_image", "detail": "auto"}
     if part.reference is not None:
-        known = (
-            {"type": "input_file"}
-            if part.pixels is None
-            else {"type": "input_image", "detail": "auto"}
-        )
+        known = {"type": "input_file"} if part.pixels is None else image
         return {**known, "file_id": part.reference}
     if part.pixels is not None:
-        return {"type": "input_image", "detail": "auto", "image_url": shaped.address(part)}
+        return {**image, "image_url": shaped.address(part)}
     return chat_media(shaped, part)
 
 

@@ -1,5 +1,4 @@
-"""What requests cost: by the config's price, or by the table of the package ``genai-prices``.
-Unknown stays unknown."""
+"""What requests cost: by the config's price, or by the table of the package ``genai-prices``."""
 
 from __future__ import annotations
 
@@ -18,15 +17,13 @@ class Pricing:
     """How one model's requests are priced."""
 
     source: str
-    per_million: Mapping[str, float] | None = (
-        None  # input, output, perhaps cached and write; None: ask the table
-    )
+    # input, output, perhaps cached and write; None: ask the table
+    per_million: Mapping[str, float] | None = None
     model: str = ""
     base_url: str | None = None
 
     def dollars(self, usage: Usage) -> float:
-        """One request, as the server priced it itself, or by its tokens. Prices may step with a
-        request's length."""
+        """One request, as the server priced it, or by its tokens: prices may step with length."""
         if usage.dollars is not None:
             return usage.dollars
         if self.per_million is None:
@@ -45,8 +42,7 @@ class Pricing:
 def pricing_of(
     provider: str, model: str, base_url: str | None, price: Mapping[str, float] | None
 ) -> Pricing | None:
-    """The pricing of a model at an address, or at its provider's own; None where no price is
-    known."""
+    """The pricing of a model at an address, or at its provider's own; None where it is unknown."""
     if price is not None:
         return Pricing(source="the config", per_million=price)
     known = PROVIDERS.get(provider)  # None: one that was handed over
@@ -69,10 +65,9 @@ def _from_table(model: str, base_url: str | None, usage: Usage) -> float:
     from genai_prices import calc_price
 
     read, written = usage.cached_tokens or 0, usage.cache_write_tokens or 0
+    whole = max(usage.input_tokens or 0, read + written)  # a server may leave out what it cached
     counts: Any = Counts(
-        input_tokens=max(
-            usage.input_tokens or 0, read + written
-        ),  # a server may leave out what it cached
+        input_tokens=whole,
         cache_read_tokens=read,
         cache_write_tokens=written,
         output_tokens=usage.output_tokens or 0,

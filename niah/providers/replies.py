@@ -1,5 +1,4 @@
-"""What all protocols have in common: routes, headers, bodies, what a server is asked beside
-prompts, and how a reply's text, stop reason, usage and names are collected over a stream."""
+"""What all protocols have in common: routes, headers, bodies, and how a stream becomes a reply."""
 
 from __future__ import annotations
 
@@ -23,11 +22,15 @@ _REASONING = (
     ("<reasoning>", "</reasoning>"),  # of gpt-oss on Bedrock
 )
 _JSON = {"Content-Type": "application/json"}
+_FORM = {
+    "purpose": "user_data",
+    "expires_after[anchor]": "created_at",
+    "expires_after[seconds]": str(LIVES_S),
+}
 
 
 class TextReply:
-    """Text, stop reason and usage of one stream, or of one plain JSON reply. Subclasses read events
-    in ``take``."""
+    """Text, stop reason and usage of a stream, or of a plain JSON reply; ``take`` reads events."""
 
     stops_once = True  # a stop marker stands at the end only
 
@@ -52,8 +55,7 @@ class TextReply:
         return self._usage.input_tokens is not None
 
     def feed(self, event: str) -> bool:
-        """Take one event; True when it holds generated text, reasoning included. Raises ReplyError
-        for an error."""
+        """Take one event. True: it holds generated text or reasoning. Raises ReplyError."""
         if event.strip() == "[DONE]":
             self.finished = True
             return False
@@ -69,8 +71,7 @@ class TextReply:
         raise NotImplementedError
 
     def first_of(self, choices: list[dict[str, Any]] | None) -> dict[str, Any] | None:
-        """The part of the one answer that was asked for; a server may send others beside it, under
-        other numbers."""
+        """The part of the one answer that was asked for; others may come under other numbers."""
         for choice in choices or []:
             number = choice.get("index") or 0
             if self._choice is None:
@@ -81,18 +82,16 @@ class TextReply:
 
     def response(self) -> Response:
         text = without_reasoning("".join(self._text)) or "".join(self._refusal)
+        stop, model = self._stop_reason, self._model
         return Response(
             text=whole_characters(text),
-            stop_reason=(
-                None if self._stop_reason is None else whole_characters(str(self._stop_reason))
-            ),
+            stop_reason=None if stop is None else whole_characters(str(stop)),
             usage=plausible(self._usage),
-            model=None if self._model is None else whole_characters(str(self._model)),
+            model=None if model is None else whole_characters(str(model)),
         )
 
     def outcome(self) -> Outcome:
-        """``scored`` where the answer is whole and can be scored. Raises UnexpectedStop for any
-        other stop reason."""
+        """``scored`` where the answer is whole. Raises UnexpectedStop for an odd stop reason."""
         meaning = _meaning_of(self._stop_reason)
         if meaning == "declined" or any(self._refusal):
             return Outcome.REFUSED
@@ -116,38 +115,29 @@ def is_cut_off(stop_reason: str | None) -> bool:
 
 
 def whole_characters(text: str) -> str:
-    """The text with halves of characters joined where both are there (a stream may part them), else
-    replaced."""
+    """The text with halves of characters, which a stream may part, joined or else replaced."""
     if text.isascii():
         return text
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def plausible(usage: Usage) -> Usage:
-    """The usage without what cannot be: a price is a finite amount, what was written is a part of
-    the input.
+    """The usage without what cannot be: a price is finite, what was written is part of the input.
 
     More cached than input is kept: it tells that a server leaves out what it cached.
     """
-    most = usage.input_tokens
-    dollars = (
-        usage.dollars
-        if isinstance(usage.dollars, int | float) and 0 <= usage.dollars < math.inf
-        else None
-    )
-    cached, written = count_of(usage.cached_tokens), count_of(usage.cache_write_tokens)
-    if most is not None:
-        written = None if written is None else min(written, max(0, most - (cached or 0)))
-    return replace(usage, cached_tokens=cached, cache_write_tokens=written, dollars=dollars)
+    most, written, dollars = usage.input_tokens, usage.cache_write_tokens, usage.dollars
+    if dollars is not None and not 0 <= dollars < math.inf:
+        dollars = None
+    if most is not None and written is not None:
+        written = min(written, max(0, most - (usage.cached_tokens or 0)))
+    return replace(usage, cache_write_tokens=written, dollars=dollars)
 
 
 def without_reasoning(text: str) -> str:
-    """The answer behind a block of reasoning that a server left in the text
-    (``<think>…</think>``)."""
+    """The answer behind reasoning that a server left in the text (``<think>…</think>``)."""
     for begin, end in _REASONING:
-        if (
-            end in text
-        ):  # some templates open the block in the prompt, so that only its end is in the reply
+        if end in text:  # some templates open the block in the prompt: only its end is in the reply
             return text.rpartition(end)[2].lstrip()
         if text.lstrip().startswith(begin):
             return ""
@@ -165,20 +155,14 @@ def text_in(content: object) -> str:
 
 def count_of(*values: object) -> int | None:
     """The first of the values that counts something; None where none does."""
-    return next(
-        (v for v in values if isinstance(v, int) and not isinstance(v, bool) and v >= 0), None
-    )
+    whole = (v for v in values if isinstance(v, int) and not isinstance(v, bool))
+    return next((v for v in whole if v >= 0), None)
 
 
 def usage_in(counts: Mapping[str, Any], names: Mapping[str, str]) -> Usage:
-    """The usage in a server's counts: each field by the first of its names that counts; a dot goes
-    into a table."""
-    return Usage(
-        **{
-            field: count_of(*(_at(counts, name) for name in told.split()))
-            for field, told in names.items()
-        }
-    )
+    """The usage in a server's counts: each field by its first name that counts; dots go inside."""
+    told = {f: [_at(counts, name) for name in of.split()] for f, of in names.items()}
+    return Usage(**{field: count_of(*values) for field, values in told.items()})
 
 
 def _at(counts: Any, name: str) -> Any:
@@ -189,8 +173,7 @@ def _at(counts: Any, name: str) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class HttpApi:
-    """One model behind one address. A protocol says where its routes are and what its bodies
-    hold."""
+    """One model behind one address. A protocol says where its routes are, and what bodies hold."""
 
     service: Service
     window_path: str | None = None  # the route that tells a model's window
@@ -201,13 +184,7 @@ class HttpApi:
     ROUTE: ClassVar[str]  # of prompts, with {model}
     MODELS: ClassVar[str] = "/models"  # lists the models
     REPLY: ClassVar[type[TextReply]]
-    FILES: ClassVar[Files] = FormFiles(  # where media are uploaded
-        {
-            "purpose": "user_data",
-            "expires_after[anchor]": "created_at",
-            "expires_after[seconds]": str(LIVES_S),
-        }
-    )
+    FILES: ClassVar[Files] = FormFiles(_FORM)  # where media are uploaded
 
     def shaped(self, prompt: Prompt) -> Shaped:
         """The prompt's messages, or all of it as one user message, in parts where it has splits."""
@@ -224,12 +201,11 @@ class HttpApi:
     def request(self, prompt: Prompt) -> HttpRequest:
         """A prompt, and what the service adds to every request."""
         shaped = self.shaped(prompt)
+        table = merged(self.table(prompt, shaped.messages), self.service.extra)
         return HttpRequest(
             url=self.service.url(self.ROUTE.format(model=self.model)),
             headers={**_JSON, **self.ACCEPT, **self.headers()},
-            body=body_with(
-                merged(self.table(prompt, shaped.messages), self.service.extra), *shaped.texts
-            ),
+            body=body_with(table, *shaped.texts),
             tokens=prompt.tokens,
         )
 
@@ -240,11 +216,9 @@ class HttpApi:
         return failure_of(status, body, key=self.service.api_key)
 
     def window_request(self) -> HttpRequest | None:
-        return (
-            None
-            if self.window_path is None
-            else self.get(self.window_path.format(model=self.model))
-        )
+        if self.window_path is None:
+            return None
+        return self.get(self.window_path.format(model=self.model))
 
     def window_in(self, body: str) -> int | None:
         return self.window_among(json_in(body))
@@ -253,10 +227,8 @@ class HttpApi:
         return self.get(self.MODELS)
 
     def models_in(self, body: str) -> list[ServedModel]:
-        return [
-            ServedModel(name=str(row["id"]), window=self.window_among(row))
-            for row in json_in(body)["data"]
-        ]
+        rows = json_in(body)["data"]
+        return [ServedModel(name=str(row["id"]), window=self.window_among(row)) for row in rows]
 
     @property
     def model(self) -> str:

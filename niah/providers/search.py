@@ -1,5 +1,4 @@
-"""A reader that searches and understands nothing: it quotes the lines that share most words with
-the question.
+"""A reader that searches and understands nothing: it quotes the lines most like the question.
 
 It sees the prompt only and knows of no task: an instruction above, a question at the end, and
 between them lines, some of which may be times that belong to what stands below them. What such a
@@ -31,8 +30,7 @@ class Search:
         self._index = _Index(list(map(terms_of, self._lines))) if self._lines else None
 
     def answer(self, way: str) -> str:
-        """The lines that a way of searching finds for the question, quoted; "" where the text has
-        none."""
+        """The lines that a way of searching finds for the question, quoted; "" without any."""
         found = WAYS[way](self._index, self._query) if self._index else []
         return "\n".join(self._lines[i] for i in found)
 
@@ -53,8 +51,7 @@ def _best(index: _Index, query: Sequence[str]) -> list[int]:
 
 
 def _chain(index: _Index, query: Sequence[str]) -> list[int]:
-    """The best line, then the best one for the words that were new in it, and so on while there is
-    a good one."""
+    """The best line, then the best one for the new words in it, and so on while one is good."""
     found: list[int] = []
     seen, least = set[str](), 0.0
     while len(found) < MOST_STEPS:
@@ -79,8 +76,7 @@ WAYS: Mapping[str, Callable[[_Index, Sequence[str]], list[int]]] = {
 
 
 def _parted(prompt: str) -> tuple[str, str]:
-    """The text between instruction and question, and the question without what it says about the
-    answer's form."""
+    """The text between instruction and question, and what is asked without the answer's form."""
     body = prompt[: prompt.rfind("\n\n")]
     text, _, question = body.rpartition("\n\n")
     return text.partition("\n\n")[2], asked_part(question)

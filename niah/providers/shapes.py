@@ -14,6 +14,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 from niah.messages import MediaPart, Message, TextPart, ToolCall
@@ -35,9 +36,10 @@ class Shaped:
 
     def place(self, part: Part, prefix: bytes = b"") -> str:
         """Where a part's text, or its bytes in base64, will stand."""
-        self.texts.append(
-            part.utf8 if isinstance(part, TextPart) else prefix + base64.b64encode(part.load())
-        )
+        if isinstance(part, TextPart):
+            self.texts.append(part.utf8)
+        else:
+            self.texts.append(prefix + base64.b64encode(part.load()))
         return PLACE
 
     def address(self, part: MediaPart) -> str:
@@ -46,34 +48,31 @@ class Shaped:
 
 
 def messages_of(prompt: Prompt) -> tuple[Message, ...]:
-    """The prompt's messages; without any of its own the whole text as one of the user's, parted
-    where it has splits."""
+    """The prompt's messages, else the whole text as one of the user's, parted at its splits."""
     parts = (TextPart(utf8=text, marked=marked) for text, marked in blocks_of(prompt))
     return prompt.messages or (Message(role="user", parts=tuple(parts)),)
 
 
 def chat_messages(prompt: Prompt, mark: Mapping[str, Any]) -> Shaped:
-    """Chat Completions: roles user, assistant with ``tool_calls``, tool. A single text is a plain
-    string."""
+    """Chat Completions: user, assistant with ``tool_calls``, tool; a single text is a string."""
     shaped = Shaped()
     for message in messages_of(prompt):
+        call = message.call
         table: Table = {"role": message.role, "content": ""}
         if message.parts:
             table["content"] = content_of(shaped, message.parts, mark, "text", chat_media)
-        if message.call and message.role == "tool":
-            table["tool_call_id"] = message.call.id
-        elif message.call:
-            table["tool_calls"] = [
-                {"id": message.call.id, "type": "function", "function": function_of(message.call)}
-            ]
+        if call and message.role == "tool":
+            table["tool_call_id"] = call.id
+        elif call:
+            made = {"id": call.id, "type": "function", "function": function_of(call)}
+            table["tool_calls"] = [made]
         shaped.messages.append(table)
     return shaped
 
 
 def chat_tools(prompt: Prompt) -> Table:
-    return declared(
-        [{"type": "function", "function": schema_of(t, "parameters")} for t in prompt.tools]
-    )
+    schemas = [schema_of(tool, "parameters") for tool in prompt.tools]
+    return declared([{"type": "function", "function": schema} for schema in schemas])
 
 
 def content_of(
@@ -96,11 +95,8 @@ def chat_media(shaped: Shaped, part: MediaPart) -> Table:
         return {"type": "file", "file": {"file_id": part.reference}}
     if part.pixels is not None:
         return {"type": "image_url", "image_url": {"url": shaped.address(part)}}
-    sound = {
-        "data": shaped.place(part),
-        "format": part.mime.removeprefix("audio/").replace("mpeg", "mp3"),
-    }
-    return {"type": "input_audio", "input_audio": sound}
+    form = part.mime.removeprefix("audio/").replace("mpeg", "mp3")
+    return {"type": "input_audio", "input_audio": {"data": shaped.place(part), "format": form}}
 
 
 def join_to(shaped: Shaped, table: Table, key: str, kind: str) -> None:
@@ -130,8 +126,7 @@ def declared(tools: list[Table]) -> Table:
 
 
 def body_with(table: Mapping[str, Any], *texts: bytes) -> tuple[bytes, ...]:
-    """The body of a request as parts: every PLACE in the table, in order, is filled with the next
-    text (UTF-8)."""
+    """The body of a request as parts: each PLACE in the table is filled with the next text."""
     written = json.dumps(table, ensure_ascii=False, separators=(",", ":"))
     frame = written.split(json.dumps(PLACE, ensure_ascii=False))
     parts = [frame[0].encode()]
@@ -148,10 +143,7 @@ def blocks_of(prompt: Prompt) -> list[tuple[bytes, bool]]:
     """
     ends = [*prompt.splits, len(prompt.utf8)]
     marked = [end for end in prompt.splits if end <= prompt.shared_bytes][-MARKS:]
-    return [
-        (prompt.utf8[start:end], end in marked)
-        for start, end in zip([0, *ends[:-1]], ends, strict=True)
-    ]
+    return [(prompt.utf8[start:end], end in marked) for start, end in pairwise([0, *ends])]
 
 
 def json_string(utf8: bytes) -> bytes:
@@ -164,10 +156,8 @@ def json_string(utf8: bytes) -> bytes:
 
 def merged(table: Mapping[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:
     """The table with the extra fields; tables inside are merged, everything else is replaced."""
-    both = dict(table)
-    for key, value in extra.items():
-        old = both.get(key)
-        both[key] = (
-            merged(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
-        )
+    both = {**table, **extra}
+    for key in table.keys() & extra.keys():
+        if isinstance(table[key], dict) and isinstance(extra[key], dict):
+            both[key] = merged(table[key], extra[key])
     return both

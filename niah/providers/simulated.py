@@ -1,12 +1,10 @@
-"""Models inside this process, without weights: simulated readers, which are no models, and Python
-functions.
+"""Models inside this process, without weights: simulated readers and Python functions.
 
-Each reader sees a part of the prompt it is given, and nothing else, and answers from that.
-
-They speak Chat Completions over an in-process transport, so that a request goes through the real
-client. ``perfect`` and ``blind`` are the controls of the instrument: 1.0 and 0.0 in every cell.
-``head-tail`` and ``window`` show how a model that knows the ends only, or a system that cuts the
-front, looks in a heatmap. ``search`` understands nothing and quotes what shares words with the
+A simulated reader is no model: it answers from a part of the prompt it is given, and from nothing
+else. They speak Chat Completions over an in-process transport, so that a request goes through the
+real client. ``perfect`` and ``blind`` are the controls of the instrument: 1.0 and 0.0 in every
+cell. ``head-tail`` and ``window`` show how a model that knows the ends only, or a system that cuts
+the front, looks in a heatmap. ``search`` understands nothing and quotes what shares words with the
 question: what it scores on a task is not reading.
 
 A model that is a Python function is reached in the same way. It counts no tokens, and niah says so:
@@ -16,7 +14,7 @@ whether it has read the whole prompt cannot be checked.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -30,13 +28,8 @@ from niah.text.lengths import length_of
 if TYPE_CHECKING:
     import httpx
 
-READERS = (
-    "perfect",
-    "blind",
-    "head-tail",
-    "window:TOKENS",
-    *(f"search:{way}".strip(":") for way in WAYS),
-)
+_SEARCHERS = tuple(f"search:{way}".strip(":") for way in WAYS)
+READERS = ("perfect", "blind", "head-tail", "window:TOKENS", *_SEARCHERS)
 BASE_URL = "http://simulated.invalid/v1"
 END_SHARE = 0.1
 DEFAULT_WINDOW = "8k"
@@ -70,12 +63,10 @@ def in_process(
     answer: Callable[[Any], tuple[str, int | None]],
     read: Callable[[Messages], Any] | None = None,
 ) -> httpx.MockTransport:
-    """A server inside this process: ``answer`` takes a prompt and returns a reply and the tokens it
-    counted, if any.
+    """A server inside this process: ``answer`` makes of a prompt a reply and its tokens, or None.
 
-    ``read`` makes of the messages what ``answer`` takes: by default their text.
-
-    A NoAnswer that it raises is an error reply with its words.
+    ``read`` makes of the messages what ``answer`` takes: by default their text. A NoAnswer that is
+    raised is an error reply with its words.
     """
     import asyncio  # these two take 0.15 s: only where a reader is asked
 
@@ -97,10 +88,11 @@ def in_process(
 
 def text_of(messages: Messages) -> str:
     """What all messages say, each from a new line."""
-    contents = [message["content"] for message in messages if message["content"]]
-    return "\n".join(
-        c if isinstance(c, str) else "".join(part["text"] for part in c) for c in contents
-    )
+    said = []
+    for content in (message["content"] for message in messages if message["content"]):
+        parts = [content] if isinstance(content, str) else [part["text"] for part in content]
+        said.append("".join(parts))
+    return "\n".join(said)
 
 
 def check_reader(model: str) -> None:
@@ -144,19 +136,14 @@ def _ends(prompt: str) -> str:
 
 
 def _stream(model: str, text: str, prompt_tokens: int | None) -> bytes:
-    def events() -> Iterator[dict[str, object]]:
-        yield {
-            "model": model,
-            "choices": [{"index": 0, "delta": {"content": text}, "finish_reason": None}],
-        }
-        yield {"model": model, "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
-        if prompt_tokens is not None:
-            yield {"model": model, "choices": [], "usage": {"prompt_tokens": prompt_tokens}}
+    def choice(delta: Mapping[str, str], reason: str | None) -> dict[str, object]:
+        return {"choices": [{"index": 0, "delta": delta, "finish_reason": reason}]}
 
-    return (
-        b"".join(b"data: " + json.dumps(e).encode() + b"\n\n" for e in events())
-        + b"data: [DONE]\n\n"
-    )
+    events = [choice({"content": text}, None), choice({}, "stop")]
+    if prompt_tokens is not None:
+        events.append({"choices": [], "usage": {"prompt_tokens": prompt_tokens}})
+    told = [json.dumps({"model": model, **event}) for event in events]
+    return "".join(f"data: {event}\n\n" for event in (*told, "[DONE]")).encode()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,11 +161,10 @@ class Function(OpenAI):
             answer = self.answers(prompt)
         except Exception as error:  # somebody else's function may raise anything
             raise NoAnswer(f"{type(error).__name__}: {error}") from error
-        if not isinstance(answer, str):
-            raise NoAnswer(
-                f"{self.service.model} returned {type(answer).__name__}; an answer is a string"
-            )
-        return answer, None
+        if isinstance(answer, str):
+            return answer, None
+        kind = type(answer).__name__
+        raise NoAnswer(f"{self.service.model} returned {kind}; an answer is a string")
 
 
 def function(answers: Answers, name: str | None = None) -> Function:
