@@ -259,8 +259,7 @@ class Corpus:
         return Leaks(self.digest, lambda: "".join(bytes(b.utf8).decode() for b in self.blocks))
 
     def walk(self, seed: int, *coordinates: object) -> Iterator[Span]:
-        """Round after round over all episodes; the first one starts inside an episode and repeats
-        nothing."""
+        """Round after round over all episodes; the first starts inside one and repeats nothing."""
         laps = 0
         while True:
             draw = Draw(seed, "tour", *coordinates, laps)

@@ -69,8 +69,7 @@ def shared_root(kind: str) -> Path:
 
 
 def haystack_folders() -> dict[str, Path]:
-    """Every haystack by name. An imported one never hides a shipped one: names are checked on
-    import."""
+    """Every haystack by name. None hides another: names are checked when one is imported."""
     found: dict[str, Path] = {}
     for root in (imported_root(), shared_root("haystacks")):
         if root.is_dir():

@@ -173,8 +173,7 @@ class Builder:
         return [tour.floor(tokens).tokens for tokens in wanted]
 
     def _shared(self, planting: Planting, inserts: Sequence[tuple[int, int]], room: int) -> int:
-        """Haystack tokens before the first planted line; none around a passage, whose haystack no
-        other prompt has."""
+        """Haystack tokens before the first planted line: a passage's haystack is no other's."""
         if planting.passage is not None:
             return 0
         return min((before for before, _ in inserts), default=max(0, room - TAIL_TOKENS))

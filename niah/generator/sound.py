@@ -113,8 +113,7 @@ class Recordings:
         ]
 
     def _found(self, lines: Sequence[str | None]) -> Iterator[int | None]:
-        """The place of each line in all that was said: behind the last, or where most that follows
-        fits."""
+        """Where each line was said: behind the last one, or where most that follows fits."""
         last = -2
         for n, line in enumerate(lines):
             places, after = self._places.get(line or "", []), self._line(last + 1)

@@ -153,8 +153,7 @@ class _FileTokenizer:
 
 
 def _seed_cache(name: str) -> None:
-    """Put the packaged data where tiktoken looks first. A folder the user has chosen is
-    respected."""
+    """Put the packaged data where tiktoken looks first: a folder of the user's choice, or ours."""
     folder = Path(os.environ.get("TIKTOKEN_CACHE_DIR") or writable_cache() / "tiktoken")
     os.environ["TIKTOKEN_CACHE_DIR"] = str(folder)
     address = _ADDRESS.format(name).encode()

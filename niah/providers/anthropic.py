@@ -95,8 +95,8 @@ class Anthropic(HttpApi):
                 made = {"id": call.id, "name": call.name, "input": dict(call.arguments)}
                 content = [{"type": "tool_use", **made}]
             else:
-                content = content_of(shaped, message.parts, _MARK, "text", _media)
-            join_to(shaped, {"role": role, "content": content}, "content", "text")
+                content = content_of(shaped, message.parts, _MARK, _media)
+            join_to(shaped, {"role": role, "content": content}, "content")
         return shaped
 
     def table(self, prompt: Prompt, messages: list[dict[str, Any]]) -> dict[str, Any]:

@@ -67,12 +67,10 @@ def failure_of(
 
 def _shown(message: str, key: str | None) -> str:
     """The message on one short line, without the key that some servers repeat."""
-    if key:
+    if key:  # before the cut, which could halve it
         message = message.replace(key, "[key]")
-    whole = (
-        redacted(message).encode(errors="replace").decode()
-    )  # before the cut, which could halve a key
-    return " ".join(whole.split())[:_MOST_MESSAGE]
+    clean = redacted(message).encode(errors="replace").decode()
+    return " ".join(clean.split())[:_MOST_MESSAGE]
 
 
 def status_in(body: str) -> int:
@@ -142,8 +140,7 @@ def seconds_in(span: re.Match[str] | None) -> float | None:
 
 
 def error_in(body: str) -> Any:
-    """The error of a body: an object, text, list or None. Gemini wraps it in a list, Responses in a
-    response."""
+    """The error of a body, or None. Gemini has it in a list, Responses in a response."""
     try:
         table = json_in(body)
     except ValueError:

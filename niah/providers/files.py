@@ -41,8 +41,7 @@ Steps = Generator[HttpRequest, Received, Stored]
 
 
 class FormFiles:
-    """POST /files with a form; ``fields`` are those beside the file itself. ``route`` tells of a
-    file."""
+    """POST /files with a form: the file, and ``fields`` beside it. ``route`` tells of a file."""
 
     route = "/files/{name}"
 

@@ -22,8 +22,7 @@ _FEW, _MANY = 64, 4_096  # candidates asked for first, and where the right one i
 
 
 def forced(service: Service) -> Callable[[str, str], Steps]:
-    """What asks a service about a prompt and its target; other servers tell of answers that are
-    right only."""
+    """What asks a service about a prompt and its target; others tell of right answers only."""
     ask = _SERVERS.get(service.provider, _openai)
     return lambda prompt, target: ask(service, prompt, target)
 

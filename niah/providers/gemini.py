@@ -76,7 +76,7 @@ class Gemini(HttpApi):
             else:
                 parts = [_part(shaped, part) for part in message.parts]
             role = _ROLES.get(message.role, message.role)
-            join_to(shaped, {"role": role, "parts": parts}, "parts", "")
+            join_to(shaped, {"role": role, "parts": parts}, "parts")
         return shaped
 
     def table(self, prompt: Prompt, messages: list[dict[str, Any]]) -> dict[str, Any]:

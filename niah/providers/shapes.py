@@ -60,7 +60,7 @@ def chat_messages(prompt: Prompt, mark: Mapping[str, Any]) -> Shaped:
         call = message.call
         table: Table = {"role": message.role, "content": ""}
         if message.parts:
-            table["content"] = content_of(shaped, message.parts, mark, "text", chat_media)
+            table["content"] = content_of(shaped, message.parts, mark, chat_media)
         if call and message.role == "tool":
             table["tool_call_id"] = call.id
         elif call:
@@ -75,13 +75,11 @@ def chat_tools(prompt: Prompt) -> Table:
     return declared([{"type": "function", "function": schema} for schema in schemas])
 
 
-def content_of(
-    shaped: Shaped, parts: Sequence[Part], mark: Mapping[str, Any], kind: str, media: Any
-) -> Any:
+def content_of(shaped: Shaped, parts: Sequence[Part], mark: Mapping[str, Any], media: Any) -> Any:
     """A plain string where there is one text and nothing to mark, else a list of blocks."""
     if len(parts) == 1 and isinstance(parts[0], TextPart) and not parts[0].marked:
         return shaped.place(parts[0])
-    return [block_of(shaped, part, mark, kind, media) for part in parts]
+    return [block_of(shaped, part, mark, "text", media) for part in parts]
 
 
 def block_of(shaped: Shaped, part: Part, mark: Mapping[str, Any], kind: str, media: Any) -> Table:
@@ -99,17 +97,17 @@ def chat_media(shaped: Shaped, part: MediaPart) -> Table:
     return {"type": "input_audio", "input_audio": {"data": shaped.place(part), "format": form}}
 
 
-def join_to(shaped: Shaped, table: Table, key: str, kind: str) -> None:
+def join_to(shaped: Shaped, table: Table, key: str) -> None:
     """Add a message; one of the same role as the last is joined to it, since roles alternate."""
     if shaped.messages and shaped.messages[-1]["role"] == table["role"]:
         last = shaped.messages[-1]
-        last[key] = _as_blocks(last[key], kind) + _as_blocks(table[key], kind)
+        last[key] = _as_blocks(last[key]) + _as_blocks(table[key])
     else:
         shaped.messages.append(table)
 
 
-def _as_blocks(content: Any, kind: str) -> list[Table]:
-    return [{"type": kind, "text": content}] if isinstance(content, str) else list(content)
+def _as_blocks(content: Any) -> list[Table]:
+    return [{"type": "text", "text": content}] if isinstance(content, str) else list(content)
 
 
 def function_of(call: ToolCall) -> Table:

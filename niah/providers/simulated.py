@@ -161,10 +161,10 @@ class Function(OpenAI):
             answer = self.answers(prompt)
         except Exception as error:  # somebody else's function may raise anything
             raise NoAnswer(f"{type(error).__name__}: {error}") from error
-        if isinstance(answer, str):
-            return answer, None
-        kind = type(answer).__name__
-        raise NoAnswer(f"{self.service.model} returned {kind}; an answer is a string")
+        if not isinstance(answer, str):
+            kind = type(answer).__name__
+            raise NoAnswer(f"{self.service.model} returned {kind}; an answer is a string")
+        return answer, None
 
 
 def function(answers: Answers, name: str | None = None) -> Function:
