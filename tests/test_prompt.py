@@ -22,7 +22,7 @@ from niah.generator.haystack import Corpus, corpus_of, stream_of
 from niah.generator.library import read_episodes, read_manifest
 from niah.generator.prompt import Builder
 from niah.generator.segments import segments_of
-from niah.generator.tokenizers import Tokenizer, tokenizer_of
+from niah.generator.tokenizers import Counts, Tokenizer, tokenizer_of
 from niah.generator.transcripts import read_transcript
 from niah.records import Needle, Planting, Prompt, Segment, Transcript, Trial
 from niah.tasks import task_names, task_of
@@ -341,6 +341,30 @@ def test_a_needle_that_moves_to_a_sentence_end_passes_no_mark(
     )
     places = [text.index(f"{n.text}\n") for n in placed]
     assert places == sorted(places)
+
+
+class Pairs:
+    """Two tokens for every character: no prompt has an odd number of them."""
+
+    name = "pairs"
+    joins_at_newlines = True
+
+    def count(self, text: str) -> int:
+        return 2 * len(text)
+
+    def line_counts(self, text: str) -> Counts:
+        return np.array([2 * len(line) + 2 for line in text.split("\n")[:-1]], dtype=np.int64)
+
+    def last(self, text: str, tokens: int) -> str:
+        return text[-tokens // 2 :]
+
+
+def test_a_length_that_no_cut_meets_is_refused_and_not_missed_by_one() -> None:
+    haystack = haystack_of(["so it goes on and on, he said."] * 90, Pairs())
+    prompt = built(haystack, Pairs(), trial_at("single", 2_000, 50))
+    assert Pairs().count(prompt.text) + REPLY_TOKENS == 2_000
+    with pytest.raises(PromptError, match="cannot be brought to exactly 2001 tokens"):
+        built(haystack, Pairs(), trial_at("single", 2_001, 50))
 
 
 @given(tokens=st.floats(0, 20_000), most=st.integers(0, 20_000))

@@ -167,11 +167,13 @@ class Leaks:
         """Every whole number from LEAST_NUMBER on, however it is written."""
 
         def search() -> Arrays:
-            written = (whole_numbers(m[0]) for m in _LONG_NUMBER.finditer(self._folded))
-            long = {n for numbers in written for n in numbers if n >= LEAST_NUMBER}
-            return {"numbers": np.array(list(map(str, long)), np.str_)}  # of any size
+            return {"numbers": np.array(list(map(str, self._long_numbers())), np.str_)}  # any size
 
         return frozenset(map(int, self._kept("numbers", search)["numbers"].tolist()))
+
+    def _long_numbers(self) -> set[int]:
+        written = (whole_numbers(m[0]) for m in _LONG_NUMBER.finditer(self._folded))
+        return {n for numbers in written for n in numbers if n >= LEAST_NUMBER}
 
     def _kept(self, searched: object, search: Callable[[], Arrays]) -> Arrays:
         key = key_of(self._digest, searched, SEARCH_VERSION)

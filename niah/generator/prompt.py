@@ -145,18 +145,20 @@ class Builder:
     ) -> Iterator[_Assembled]:
         """Assemblies of exactly the right length, of which any will do.
 
-        Where counts add up, the first try is one. Where they do not, first the segments and then
-        the tail make up for it.
+        Where counts do not add up, first the segments and then the tail make up for it.
         """
+        if self.tokenizer.joins_at_newlines:  # the counts add up
+            planted = self._planted(trial, planting, room)
+            yield from self._assemblies(tour, planting, planted, room, 0)
+            return
         summed, trim, tried = room, 0, {0}
         for _ in range(_RECOUNTS):
             excess = 0  # tokens too many
             planted = self._planted(trial, planting, summed)
             assemblies = self._assemblies(tour, planting, planted, summed, trim)
             for assembled in islice(assemblies, _CUTS):
-                if not self.tokenizer.joins_at_newlines:  # else the counts add up
-                    whole = b"".join(assembled[0]).decode()
-                    excess = self.tokenizer.count(whole) + self.reply_tokens - trial.context_length
+                whole = b"".join(assembled[0]).decode()
+                excess = self.tokenizer.count(whole) + self.reply_tokens - trial.context_length
                 if excess == 0:
                     yield assembled
             if abs(excess) > TAIL_TOKENS // 2:
