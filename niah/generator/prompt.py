@@ -148,14 +148,12 @@ class Builder:
         Where counts do not add up, first the segments and then the tail make up for it.
         """
         if self.tokenizer.joins_at_newlines:  # the counts add up
-            planted = self._planted(trial, planting, room)
-            yield from self._assemblies(tour, planting, planted, room, 0)
+            yield from self._assemblies(tour, trial, planting, room, 0)
             return
         summed, trim, tried = room, 0, {0}
         for _ in range(_RECOUNTS):
             excess = 0  # tokens too many
-            planted = self._planted(trial, planting, summed)
-            assemblies = self._assemblies(tour, planting, planted, summed, trim)
+            assemblies = self._assemblies(tour, trial, planting, summed, trim)
             for assembled in islice(assemblies, _CUTS):
                 whole = b"".join(assembled[0]).decode()
                 excess = self.tokenizer.count(whole) + self.reply_tokens - trial.context_length
@@ -205,6 +203,7 @@ class Builder:
         return tour
 
     def _planted(self, trial: Trial, planting: Planting, room: int) -> list[Planted]:
+        """The lines to plant, in their order, each with its place in the haystack."""
         planted = []
         for number, needle in _inserted(planting):
             depth = trial.depth_percent if needle.depth_percent is None else needle.depth_percent
@@ -218,14 +217,10 @@ class Builder:
         return sorted(planted, key=lambda p: p.tokens)
 
     def _assemblies(
-        self,
-        tour: HaystackStream,
-        planting: Planting,
-        planted: Sequence[Planted],
-        room: int,
-        trim: int,
+        self, tour: HaystackStream, trial: Trial, planting: Planting, room: int, trim: int
     ) -> Iterator[_Assembled]:
         """For every cut that counts right the parts of the prompt, and the placements in order."""
+        planted = self._planted(trial, planting, room)
         tail_start = tour.floor(max(0, room - TAIL_TOKENS))
         late = [p for p in planted if p.tokens > tail_start.tokens]
         parts: list[bytes | memoryview] = [planting.opening.encode()]

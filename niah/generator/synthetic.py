@@ -224,7 +224,7 @@ class Grammar:
     shapes: tuple[tuple[str, ...], ...]  # of an exchange: the roles of its lines
     patterns: Mapping[str, tuple[Pattern, ...]]  # by role
     people: tuple[Mapping[str, str], ...]  # who, he and his of each
-    topics: Mapping[str, Mapping[str, Sequence[str]]]
+    topics: Mapping[str, Mapping[str, Sequence[str]]]  # words by slot of each
 
 
 @cache
@@ -246,10 +246,7 @@ def grammar_of(language: str) -> Grammar:
         shapes=shapes,
         patterns=patterns,
         people=tuple({"who": name, **(female if name in women else male)} for name in names),
-        topics={
-            topic: {slot: words[slot] for slot in OF_TOPIC}
-            for topic, words in vocabulary["topics"].items()
-        },
+        topics=vocabulary["topics"],
     )
 
 

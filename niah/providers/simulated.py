@@ -36,10 +36,8 @@ DEFAULT_WINDOW = "8k"
 NOTHING = "Nothing."  # says a reader that saw or heard nothing
 
 Messages = Sequence[Mapping[str, Any]]
-Reads = Callable[[str], str]
-Solve = Callable[[str], str]  # the task's own way to answer from a text
+Answers = Callable[[str], str]  # from a text: a reader, a task's own way, a Python function
 FUNCTION = "function"  # the provider of a model that is a Python function
-Answers = Callable[[str], str]
 
 
 class NoAnswer(Exception):
@@ -52,7 +50,7 @@ def simulated(model: str, extra: Mapping[str, object]) -> OpenAI:
     return OpenAI(service)
 
 
-def transport(model: str, solve: Solve, tokenizer: Tokenizer) -> httpx.MockTransport:
+def transport(model: str, solve: Answers, tokenizer: Tokenizer) -> httpx.MockTransport:
     """An in-process server of one reader. Raises UnknownName for a reader that is not there."""
     reads = reader_of(model, solve, tokenizer)
     return in_process(model, lambda prompt: (reads(prompt), tokenizer.count(prompt)))
@@ -107,7 +105,7 @@ def check_reader(model: str) -> None:
         raise UnknownName("simulated model", model, READERS)
 
 
-def reader_of(model: str, solve: Solve, tokenizer: Tokenizer) -> Reads:
+def reader_of(model: str, solve: Answers, tokenizer: Tokenizer) -> Answers:
     """What a reader answers to a prompt."""
     check_reader(model)
     name, _, way = model.partition(":")
