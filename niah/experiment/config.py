@@ -2,154 +2,56 @@
 
 from __future__ import annotations
 
-import json
-import math
-import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from niah.deliveries import check_delivery
-from niah.errors import ConfigError, UnknownName
+from niah.errors import UnknownName
+from niah.experiment import values
 from niah.text.lengths import depths_of, length_of, lengths_of
 from niah.text.outside import without_secrets
 from niah.text.validation import model_from, table_in
 from niah.text.wording import LANGUAGES
 
-MOST_TOKENS = 10**15
 TABLES = ("extra", "engine", "headers")  # keys that hold one
-_OWN_FIELDS = frozenset({"messages", "input", "contents", "model", "stream", "stream_options"})
-_REPLY_FIELDS = frozenset(
-    {"max_tokens", "max_completion_tokens", "max_output_tokens", "maxOutputTokens", "num_predict"}
-)
-_KEY_HEADERS = frozenset(
-    {"authorization", "proxy-authorization", "x-api-key", "api-key", "x-goog-api-key", "cookie"}
-)
-_OWN_HEADERS = frozenset(
-    {"host", "content-length", "content-type", "transfer-encoding", "connection", "accept"}
-)
-_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
-_HEADER_VALUE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
-_SPAN = re.compile(r"(\d+(?:\.\d+)?) ?([smh]?)")  # 90, 90s, 1.5h
+NOT_IDENTITY = ("access", "pace", "money", "label")  # what two commands of one run may differ in
 
 
-def deciding(what: str) -> Callable[..., Any]:
-    """A key, by its default (or ``dict``), what help says of it and its bounds. It decides one of
-    these, and no more:
+def _key(what: str, default: Any, description: str, **bounds: Any) -> Any:
+    """A key that decides ``what``, by its default (or ``dict``), what help says of it, its bounds.
 
-    ``grid``: which trials there are. ``prompts``: their bytes. ``scores``: how answers are judged.
-    ``controls``: which trials stand beside the grid. ``delivery``: what of a prompt reaches the
-    model, which no trial's id holds, so that runs pair. ``model``: who is asked, and how.
-    ``access``: who may ask. ``pace``: how fast and how patiently. ``money``: what it may cost.
-    ``label``: what is written beside the picture.
+    A key decides one of these, and no more. ``grid``: which trials there are. ``prompts``: their
+    bytes. ``scores``: how answers are judged. ``controls``: which trials stand beside the grid.
+    ``delivery``: what of a prompt reaches the model, which no trial's id holds, so that runs pair.
+    ``model``: who is asked, and how. ``access``: who may ask. ``pace``: how fast and how patiently.
+    ``money``: what it may cost. ``label``: what is written beside the picture.
     """
-
-    def key(default: Any, description: str, **bounds: Any) -> Any:
-        given: dict[str, Any] = (
-            {"default_factory": dict} if default is dict else {"default": default}
-        )
-        return Field(
-            description=description, json_schema_extra={"decides": what}, **given, **bounds
-        )
-
-    return key
+    given = {"default_factory": dict} if default is dict else {"default": default}
+    return Field(description=description, json_schema_extra={"decides": what}, **given, **bounds)
 
 
-_grid, _prompts, _scores, _controls, _delivery = map(
-    deciding, ("grid", "prompts", "scores", "controls", "delivery")
+_grid, _prompts, _scores, _controls, _delivery, _model, _access, _pace, _money, _label = (
+    partial(_key, what)
+    for what in (
+        *("grid", "prompts", "scores", "controls", "delivery"),
+        *("model", "access", "pace", "money", "label"),
+    )
 )
-_model, _access, _pace, _money, _label = map(
-    deciding, ("model", "access", "pace", "money", "label")
-)
-NOT_IDENTITY = frozenset(
-    {"access", "pace", "money", "label"}
-)  # what two commands of one run may differ in
 
 
-def _right(check: Callable[[Any], None], *keys: str) -> Any:
-    """A validator of keys whose values stay as they are. ``check`` raises for a wrong one."""
+def _right(check: Callable[[Any], None], key: str) -> Any:
+    """A validator of a key whose value stays as it is. ``check`` raises for a wrong one."""
 
     def passed(value: Any) -> Any:
         if value is not None:
             check(value)
         return value
 
-    return field_validator(*keys)(passed)
-
-
-def _keys(value: Any) -> Iterator[str]:
-    """The keys of a table and of those inside it."""
-    if isinstance(value, dict):
-        for key, inner in value.items():
-            yield str(key)
-            yield from _keys(inner)
-
-
-def _check_address(key: str, url: str) -> None:
-    """Raises ConfigError for what is no address of a server; keys do not belong there."""
-    try:
-        parts = urlsplit(url)
-        usable = (
-            parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
-        )
-    except ValueError:
-        usable = False
-    if not usable:
-        address = url.partition("?")[0]
-        raise ConfigError(f"{key} {address!r}: write an address like http://127.0.0.1:8000/v1")
-    if parts.username or parts.password:
-        flag = "--api-key-env" if key == "base_url" else "--embed-key-env"
-        raise ConfigError(
-            f"{key} holds a user name or password, which would be logged; use {flag} instead"
-        )
-
-
-def _check_price(dollars: Mapping[str, float]) -> None:
-    if not all(0 <= d < math.inf for d in dollars.values()):
-        raise ConfigError(f"price = {dollars}: dollars per million tokens are 0 or more")
-
-
-def _check_extra(extra: Mapping[str, Any]) -> None:
-    try:
-        json.dumps(extra, allow_nan=False)
-    except (TypeError, ValueError) as error:
-        raise ConfigError(f"extra cannot be sent: {error}; its values are those of JSON") from None
-    for field in _OWN_FIELDS & set(extra):
-        raise ConfigError(f"extra field {field!r} is niah's own; leave it out")
-    for field in _REPLY_FIELDS & set(_keys(extra)):
-        raise ConfigError(
-            f"extra field {field!r} is the reply budget; use --reply-tokens, perhaps --reply-field"
-        )
-
-
-def _check_reply_field(name: str) -> None:
-    if name in _OWN_FIELDS or not name.strip():
-        raise ConfigError(
-            f"reply_field {name!r} is niah's own for something else; name the field of the budget"
-        )
-
-
-def _check_headers(headers: Mapping[str, str]) -> None:
-    for name, text in headers.items():
-        if name.casefold() in _KEY_HEADERS:
-            raise ConfigError(
-                f"header {name!r} holds a key; use --api-key-env, which keeps it out of commands"
-            )
-        if (
-            name.casefold() in _OWN_HEADERS
-            or not _HEADER_NAME.fullmatch(name)
-            or not _HEADER_VALUE.fullmatch(text)
-        ):
-            raise ConfigError(f"header {name!r} cannot be sent; write NAME=VALUE in plain signs")
-
-
-def _check_language(language: str) -> None:
-    if language not in ("auto", *LANGUAGES):
-        raise UnknownName("language", language, ["auto", *LANGUAGES])
+    return field_validator(key)(passed)
 
 
 class DeliveryKeys(BaseModel):
@@ -375,99 +277,37 @@ class RunConfig(DeliveryKeys):
 
     _read_lengths = field_validator("lengths", mode="before")(lengths_of)
     _read_depths = field_validator("depths", mode="before")(depths_of)
+    _read_haystack = field_validator("haystack", mode="before")(values.haystack_names)
+    _read_questions = field_validator("questions", mode="before")(values.question_files)
+    _read_patience = field_validator("patience", mode="before")(values.patience_of)
+    _read_price = field_validator("price", mode="before")(values.price_table)
+    _read_tokens = field_validator(
+        "reply_tokens", "in_flight_tokens", "tokens_per_minute", "max_tokens", mode="before"
+    )(values.tokens_of)
     _read_claimed = field_validator("claimed", mode="before")(
         lambda v: None if v is None else length_of(v)
     )
-    _right_address = _right(partial(_check_address, "base_url"), "base_url")
-    _right_embed_address = _right(partial(_check_address, "embed_url"), "embed_url")
+    _right_address = _right(partial(values.check_address, key="base_url"), "base_url")
+    _right_embed_address = _right(partial(values.check_address, key="embed_url"), "embed_url")
     _right_delivery = _right(check_delivery, "delivery")
-    _right_price = _right(_check_price, "price")
-    _right_extra = _right(_check_extra, "extra")
-    _right_reply_field = _right(_check_reply_field, "reply_field")
-    _right_headers = _right(_check_headers, "headers")
-    _right_language = _right(_check_language, "language")
-
-    @field_validator("haystack", mode="before")
-    @classmethod
-    def _haystack(cls, value: Any) -> Any:
-        names = [n.strip() for n in value.split(",")] if isinstance(value, str) else value
-        if (
-            not isinstance(names, list | tuple)
-            or not names
-            or not all(isinstance(n, str) and n for n in names)
-        ):
-            raise ConfigError(
-                f"haystack = {value!r}: give a name, a folder, or a list of them (see: niah"
-                " haystack list)"
-            )
-        return tuple(names)
-
-    @field_validator("questions", mode="before")
-    @classmethod
-    def _questions(cls, value: Any) -> Any:
-        return (
-            tuple(n.strip() for n in value.split(",") if n.strip())
-            if isinstance(value, str)
-            else value
-        )
-
-    @field_validator(
-        "reply_tokens", "in_flight_tokens", "tokens_per_minute", "max_tokens", mode="before"
-    )
-    @classmethod
-    def _tokens(cls, value: Any, info: ValidationInfo) -> Any:
-        try:
-            return length_of(value, least=1, most=MOST_TOKENS) if isinstance(value, str) else value
-        except ConfigError:
-            raise ConfigError(
-                f"{info.field_name} = {value!r}: use whole tokens, like 512, 8k, 1.2M, 10萬"
-            ) from None
-
-    @field_validator("patience", mode="before")
-    @classmethod
-    def _patience(cls, value: Any) -> Any:
-        span = _SPAN.fullmatch(value.strip()) if isinstance(value, str) else None
-        if isinstance(value, str) and span is None:
-            raise ConfigError(f"patience = {value!r}: write a time like 90s, 15m or 1h")
-        return (
-            value
-            if span is None
-            else float(span[1]) * {"s": 1, "m": 60, "h": 3_600}[span[2] or "s"]
-        )
-
-    @field_validator("price", mode="before")
-    @classmethod
-    def _price(cls, value: Any) -> Any:
-        table = (
-            dict(p.strip().partition("=")[::2] for p in value.split(","))
-            if isinstance(value, str)
-            else value
-        )
-        if isinstance(table, dict) and not {"input", "output"} <= set(table) <= {
-            "input",
-            "cached",
-            "write",
-            "output",
-        }:
-            raise ConfigError(
-                f"price = {value!r}: give input and output, perhaps cached and write, like"
-                " input=2,cached=0.2,output=10"
-            )
-        return table
+    _right_price = _right(values.check_price, "price")
+    _right_extra = _right(values.check_extra, "extra")
+    _right_reply_field = _right(values.check_reply_field, "reply_field")
+    _right_headers = _right(values.check_headers, "headers")
+    _right_language = _right(values.check_language, "language")
 
     def identity(self) -> dict[str, Any]:
-        """What must be equal for two commands to be the same run, with ``[key]`` for what may be a
-        secret.
+        """What must be equal for two commands of one run, ``[key]`` for what may be a secret.
 
         How fast, how patiently and who pays is left out, and what of its delivery is as ever.
         """
-        usual = {
+        free = {key for key in RunConfig.model_fields if decides(key) in NOT_IDENTITY}
+        as_ever = {
             key
             for key, field in RunConfig.model_fields.items()
-            if getattr(self, key) == field.default
+            if (decides(key) == "delivery" or key == "prompts")
+            and getattr(self, key) == field.default
         }
-        as_ever = {key for key in usual if decides(key) == "delivery" or key == "prompts"}
-        free = {key for key in RunConfig.model_fields if decides(key) in NOT_IDENTITY}
         return without_secrets(self.model_dump(mode="json", exclude=free | as_ever))
 
 
@@ -478,19 +318,20 @@ def decides(key: str) -> str | None:
     return str(extra["decides"]) if isinstance(extra, dict) else None
 
 
-_TITLES = {  # of what a key decides
-    "model": "Model", "access": "Model", "label": "Model", "grid": "Grid", "prompts": "Text and task",
-    "scores": "Text and task", "controls": "Text and task", "delivery": "Delivery", "pace": "Pace", "money": "Budget",
-}  # fmt: skip
+_SECTIONS = {  # of help and templates, by what their keys decide
+    "Model": ("model", "access", "label"),
+    "Grid": ("grid",),
+    "Text and task": ("prompts", "scores", "controls"),
+    "Delivery": ("delivery",),
+    "Pace": ("pace",),
+    "Budget": ("money",),
+}
 
 
 def key_sections() -> dict[str, list[str]]:
-    """The config keys by what they decide, in the order in which they are declared, those of
-    deliveries last."""
-    sections: dict[str, list[str]] = {title: [] for title in _TITLES.values()}
-    for key in sorted(RunConfig.model_fields, key=lambda key: key in DeliveryKeys.model_fields):
-        sections[_TITLES[str(decides(key))]].append(key)
-    return sections
+    """The config keys by what they decide, as they are declared, those of deliveries last."""
+    keys = sorted(RunConfig.model_fields, key=lambda key: key in DeliveryKeys.model_fields)
+    return {title: [k for k in keys if decides(k) in of] for title, of in _SECTIONS.items()}
 
 
 def read_config(path: Path | None, overrides: Mapping[str, Any]) -> RunConfig:
@@ -498,25 +339,22 @@ def read_config(path: Path | None, overrides: Mapping[str, Any]) -> RunConfig:
 
     Raises ConfigError for an unreadable file or value, UnknownName for an unknown key.
     """
-    table = table_in(path) if path else {}
-    return model_from(
-        RunConfig, settings_over(table, overrides), f"config key{f' in {path}' if path else ''}"
-    )
+    if path is None:
+        return model_from(RunConfig, settings_over({}, overrides), "config key")
+    return model_from(RunConfig, settings_over(table_in(path), overrides), f"config key in {path}")
 
 
 def settings_over(table: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings with others on top, of which None means "not given"; tables among them are
-    merged."""
+    """Settings with others on top (None means "not given"); tables among them are merged."""
     given = {k: v for k, v in overrides.items() if v is not None}
-    tables = {
-        k for k in TABLES if isinstance(table.get(k), dict) and isinstance(given.get(k), dict)
-    }
-    return {**table, **given, **{k: {**table[k], **given[k]} for k in tables}}
+    for key in TABLES:
+        if isinstance(table.get(key), dict) and isinstance(given.get(key), dict):
+            given[key] = {**table[key], **given[key]}
+    return {**table, **given}
 
 
 def config_of(config: RunConfig | str | Path | None, overrides: Mapping[str, Any]) -> RunConfig:
-    """A config by name, by path, as it is, or of nothing, with overrides, of which None means "not
-    given".
+    """A config by name, by path, as it is, or of nothing, with overrides as in ``read_config``.
 
     Raises ConfigError or UnknownName.
     """
@@ -539,8 +377,7 @@ def config_path(name: str) -> Path:
 
 def shipped_configs() -> dict[str, Path]:
     """The files of the shipped configs, by name."""
-    from niah.generator.library import (
-        shared_root,
-    )  # 0.2 s that commands about finished runs do not need
+    # brings 0.2 s of imports that commands about finished runs do not need
+    from niah.generator.library import shared_root
 
     return {p.stem: p for p in sorted(shared_root("configs").glob("*.toml"))}
