@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from niah.errors import ConfigError
-from niah.experiment.checks import api_key_of, completed
+from niah.experiment.access import api_key_of
+from niah.experiment.checks import completed
 from niah.experiment.config import RunConfig, config_of, decides, read_config
 from niah.tasks import task_names
 

@@ -1,51 +1,58 @@
-"""What a config leaves open, filled in, and its names checked, before anything is loaded or
-opened."""
+"""What a config leaves open, filled in, and its names checked, before anything is loaded."""
 
 from __future__ import annotations
 
 from dataclasses import fields
 from pathlib import Path
-from string import Formatter
 
 from niah.deliveries import Chunking
 from niah.errors import ConfigError, listed
+from niah.experiment.access import addressed, api_key_of
 from niah.experiment.config import RunConfig, decides
-from niah.experiment.environment import variable as environment_variable
 from niah.experiment.own import NOTHING, Own
-from niah.providers import (
-    PROVIDERS,
-    ProviderEntry,
-    Service,
-    is_loopback,
-    known_provider,
-    local,
-    simulated,
-    speaks_chat,
-)
+from niah.providers import PROVIDERS, known_provider, local, simulated, speaks_chat
 from niah.providers.media import media_limits
 from niah.providers.simulated import FUNCTION
 from niah.tasks import Options, Task, task_names, task_of
 from niah.text.outside import hide, secrets_in
-from niah.text.validation import path_of
 
 READS = {"ocr": "pages", "listener": "speech"}  # what the instruments for pictures and sound take
 READERS = ("simulated", *READS)  # providers of simulated readers
 # for a provider inside this process
 _MEANINGLESS = ("base_url", "api_key_env", "api_key_file", "reply_field", "headers")
-_OF_SERVERS = (
-    *_MEANINGLESS,
-    "extra",
-    "engine",
-    "mmproj",
-    "target_logprob",
-    "cache_marks",
-)  # a function takes none
+# for a function
+_OF_SERVERS = (*_MEANINGLESS, "extra", "engine", "mmproj", "target_logprob", "cache_marks")
+_WITH_PROMPTS = ("prompts", "tokenizer", "seed")  # keys of prompts that mean something with them
+_NOT_ADAPTIVE = ("epochs", "order", "controls", "aligned")
+# keys of a delivery, and what of delivery or sent_as begins with when they mean something
+_USED_BY = {
+    "turn_tokens": ("chat", "tools"),
+    "needle_role": ("chat",),
+    **dict.fromkeys(("tts", "audio_form", "piece_s"), ("speech",)),
+    **dict.fromkeys(("media", "media_share"), ("pages", "speech")),
+    **dict.fromkeys(("page_px", "page_type_px", "page_font"), ("pages",)),
+    **dict.fromkeys(("chunk_tokens", "chunk_overlap"), ("retrieve", "hybrid", "summarise")),
+    "chunk_count": ("retrieve", "hybrid"),
+    **dict.fromkeys(
+        ("embed_url", "embed_key_env", "embed_model"),
+        ("retrieve:dense", "retrieve:rrf", "hybrid:dense", "hybrid:rrf"),
+    ),
+}
 
 
 def concurrency_of(config: RunConfig) -> int:
-    """Most requests in flight: as asked, else 8, but 1 for a model inside this process (it gains
-    nothing from more)."""
+    """Most requests in flight: as asked, else 8, but 1 for a model inside this process."""
     return config.concurrency or (1 if config.provider in ("local", FUNCTION) else 8)
+
+
+def chunking_of(config: RunConfig) -> Chunking:
+    """How a run's haystacks are cut into chunks."""
+    tokens, overlap = (2_048, 0) if config.delivery == "summarise" else (256, 32)
+    return Chunking(
+        tokens=config.chunk_tokens or tokens,
+        overlap=overlap if config.chunk_overlap is None else config.chunk_overlap,
+        count=config.chunk_count,
+    )
 
 
 def completed(config: RunConfig, own: Own = NOTHING, *, key_needed: bool = True) -> RunConfig:
@@ -64,8 +71,8 @@ def completed(config: RunConfig, own: Own = NOTHING, *, key_needed: bool = True)
         local.check_local_model(str(config.model), config.mmproj)
         if config.sent_as in READS.values() and config.mmproj is None:
             raise ConfigError(
-                f"model {config.model!r} takes text alone; for {config.sent_as} add --mmproj"
-                " PATH.gguf"
+                f"model {config.model!r} takes text alone;"
+                f" for {config.sent_as} add --mmproj PATH.gguf"
             )
     elif not config.model:
         example = "perfect" if config.provider in READERS else "NAME"
@@ -73,15 +80,14 @@ def completed(config: RunConfig, own: Own = NOTHING, *, key_needed: bool = True)
     elif config.provider in READERS:
         simulated.check_reader(config.model)
     else:
-        config = _addressed(config)
+        config = addressed(config)
         if key_needed:
             api_key_of(config)
     return config
 
 
 def by_model(config: RunConfig) -> dict[str, RunConfig]:
-    """The config of every model that is named, where several are joined by commas. Raises
-    ConfigError."""
+    """The config of every model that is named, several joined by commas. Raises ConfigError."""
     text = config.model or ""
     if "," not in text or Path(text).is_file():
         return {text: config}
@@ -102,129 +108,79 @@ def check_one_model(config: RunConfig) -> None:
         )
 
 
-def address_of(known: ProviderEntry) -> str | None:
-    """A provider's own address with the environment's region or project filled in; None where one
-    is not set."""
-    names = _variables(known)
-    values = {name: environment_variable(name).rstrip("/") for name in names}
-    if known.base_url is None or not all(values.values()):
-        return None
-    address = known.base_url.format(**values)
-    return address.replace(
-        "https://global-aiplatform.", "https://aiplatform."
-    )  # Vertex: that place has no prefix
-
-
-def _addressed(config: RunConfig) -> RunConfig:
-    """The config with the address of a provider whose own depends on a region or project. Raises
-    ConfigError."""
-    known = known_provider(config.provider)
-    if config.base_url is not None or not _variables(known):
-        return config
-    address = address_of(known)
-    if address is None:
-        missing = [name for name in _variables(known) if not environment_variable(name)]
-        raise ConfigError(
-            f"provider {config.provider!r} needs {' and '.join(missing)}: set the environment"
-            f" variable{'s' * (len(missing) > 1)}, or give the whole address with --base-url and"
-            " the key with --api-key-env"
-        )
-    return RunConfig(**{**config.model_dump(exclude_unset=True), "base_url": address})
-
-
-def _variables(known: ProviderEntry) -> list[str]:
-    return sorted({name for _, name, _, _ in Formatter().parse(known.base_url or "") if name})
-
-
-_WITH_PROMPTS = (
-    "prompts",
-    "tokenizer",
-    "seed",
-)  # keys of prompts that also mean something where those are given
-
-
 def check_used(config: RunConfig, own: Own = NOTHING) -> None:
-    """Raises UnknownName for a provider that is not there, ConfigError for a setting that would be
-    ignored."""
+    """Raises UnknownName for an unknown provider, ConfigError for a setting to be ignored."""
     if own.provider is None:
         check_provider(config)
     for key in _OF_SERVERS:
         if config.provider == FUNCTION and getattr(config, key):
             raise ConfigError(f"{key} has no meaning for a model that is a function; leave it out")
-    given, task = config.model_fields_set, own.task_for(config)
+    task = own.task_for(config)
     _check_delivery(config, task)
     _check_adaptive(config)
     _check_prompts(config)
-    for option in fields(Options):
-        if (
-            option.name in given
-            and option.name not in _USED_BY
-            and getattr(config, option.name) is not None
-            and option.name not in task.OPTIONS
-        ):
-            users = [name for name in task_names() if option.name in task_of(name).OPTIONS]
-            said = f"{option.name} has no meaning for task {config.task!r}; leave it out, or use "
+    for key in (field.name for field in fields(Options)):
+        given = key in config.model_fields_set and getattr(config, key) is not None
+        if given and key not in task.OPTIONS and key not in _USED_BY:
+            users = [name for name in task_names() if key in task_of(name).OPTIONS]
+            said = f"{key} has no meaning for task {config.task!r}; leave it out, or use "
             raise ConfigError(said + listed(users, len(users), len(said)))
 
 
-def _check_prompts(config: RunConfig) -> None:
-    """Raises ConfigError for a setting of prompts of ours where others are given."""
-    if config.prompts is None:
-        return
-    ours, given = ("grid", "prompts", "controls"), config.model_fields_set
-    beside = [key for key in given if decides(key) in ours and key not in _WITH_PROMPTS]
-    beside += [
-        key
-        for key in ("delivery", "sent_as")
-        if getattr(config, key) != RunConfig.model_fields[key].default
-    ]
-    if beside:
+def check_provider(config: RunConfig) -> None:
+    """Raises UnknownName for a provider that is not there, ConfigError for what it would ignore."""
+    known, given = known_provider(config.provider), config.model_fields_set
+    for key in _MEANINGLESS:
+        if key in given and getattr(config, key) and known.embedded:
+            raise ConfigError(
+                f"{key} has no meaning for provider {config.provider!r};"
+                " leave it out, or use openai"
+            )
+    for key in ("engine", "mmproj"):
+        if getattr(config, key) and config.provider != "local":
+            raise ConfigError(
+                f"{key} has no meaning for provider {config.provider!r}, only for 'local';"
+                " leave it out"
+            )
+    if config.target_logprob:
+        _check_logprob(config)
+    if config.cache_marks and not known.marks:
+        marking = ", ".join(name for name, entry in PROVIDERS.items() if entry.marks)
         raise ConfigError(
-            f"{min(beside)} has no meaning with --prompts, which names whole prompts; leave it out"
+            f"cache_marks has no meaning for {config.provider!r}, only for {marking}; leave it out"
         )
+    if config.api_key_env and config.api_key_file:
+        raise ConfigError("api_key_env and api_key_file both name a key; leave one of them out")
 
 
-# keys of a delivery, and what of delivery or sent_as begins with when they mean something
-_USED_BY = {
-    "turn_tokens": ("chat", "tools"),
-    "needle_role": ("chat",),
-    **dict.fromkeys(("tts", "audio_form", "piece_s"), ("speech",)),
-    **dict.fromkeys(("media", "media_share"), ("pages", "speech")),
-    **dict.fromkeys(("page_px", "page_type_px", "page_font"), ("pages",)),
-    **dict.fromkeys(("chunk_tokens", "chunk_overlap"), ("retrieve", "hybrid", "summarise")),
-    "chunk_count": ("retrieve", "hybrid"),
-    **dict.fromkeys(
-        ("embed_url", "embed_key_env", "embed_model"),
-        ("retrieve:dense", "retrieve:rrf", "hybrid:dense", "hybrid:rrf"),
-    ),
-}
-
-
-def chunking_of(config: RunConfig) -> Chunking:
-    """How a run's haystacks are cut into chunks."""
-    whole = config.delivery == "summarise"
-    return Chunking(
-        tokens=config.chunk_tokens or (2_048 if whole else 256),
-        overlap=(0 if whole else 32) if config.chunk_overlap is None else config.chunk_overlap,
-        count=config.chunk_count,
-    )
+def _check_logprob(config: RunConfig) -> None:
+    """Raises ConfigError where the log-probability is not told, or asked beside a budget."""
+    if not (config.provider == "local" or speaks_chat(config.provider)):
+        raise ConfigError(
+            f"target_logprob: {config.provider!r} tells none; use llama.cpp, vllm, sglang or openai"
+        )
+    for key in ("max_cost", "max_tokens"):
+        if getattr(config, key) is not None:
+            raise ConfigError(
+                f"{key} with target_logprob: its requests are beside the budget; leave one out"
+            )
+    if (config.delivery, config.sent_as) != ("full", "text"):
+        raise ConfigError(
+            "target_logprob is of whole prompts; leave out delivery and sent_as, or leave that out"
+        )
 
 
 def _check_delivery(config: RunConfig, task: Task) -> None:
     """Raises ConfigError for a setting of another delivery than the one that is named."""
     if config.delivery.startswith("window") and config.sent_as != "text":
         raise ConfigError(
-            f"--delivery window sends the end of one text, and not as {config.sent_as}; use --as"
-            " text"
+            f"--delivery window sends the end of one text, and not as {config.sent_as};"
+            " use --as text"
         )
     for key, users in _USED_BY.items():
-        if key in config.model_fields_set and not config.delivery.startswith(users):
-            if (
-                config.sent_as.startswith(users)
-                or getattr(config, key) is None
-                or key in task.OPTIONS
-            ):
-                continue
+        given = key in config.model_fields_set and getattr(config, key) is not None
+        used = config.delivery.startswith(users) or config.sent_as.startswith(users)
+        if given and not used and key not in task.OPTIONS:
             raise ConfigError(
                 f"{key} has no meaning here; leave it out, or use {' or '.join(users)}"
             )
@@ -239,23 +195,17 @@ def _check_delivery(config: RunConfig, task: Task) -> None:
         raise ConfigError(
             f"media_share has no meaning for task {config.task!r}: times are those of one recording"
         )
-    _check_embedder(config)
-
-
-def _check_embedder(config: RunConfig) -> None:
-    """Raises ConfigError where a server of vectors is named by halves."""
     if bool(config.embed_url) != bool(config.embed_model):
         raise ConfigError("embed_url and embed_model belong together; give both")
     if config.embed_key_env and not config.embed_url:
         raise ConfigError(
-            "embed_key_env is for the server of embed_url, and none is given; leave it out, or give"
-            " that"
+            "embed_key_env is for the server of embed_url, and none is given;"
+            " leave it out, or give that"
         )
 
 
 def _check_form(config: RunConfig) -> None:
-    """Raises ConfigError for a way of sending that the provider cannot take, or that lacks
-    something."""
+    """Raises ConfigError for a way of sending that the provider cannot take, or a missing part."""
     reads = READS.get(config.provider)
     only_text = config.provider in ("simulated", FUNCTION) and config.sent_as in READS.values()
     if reads not in (None, config.sent_as) or only_text:
@@ -268,8 +218,8 @@ def _check_form(config: RunConfig) -> None:
         )
     if config.sent_as == "speech" and config.tts is None:
         raise ConfigError(
-            "sent_as 'speech' needs a voice: --tts 'flite -voice rms -f {text} -o {wav}', or"
-            " another"
+            "sent_as 'speech' needs a voice:"
+            " --tts 'flite -voice rms -f {text} -o {wav}', or another"
         )
     if config.provider == "ollama" and config.sent_as.startswith("tools"):
         raise ConfigError(
@@ -279,146 +229,32 @@ def _check_form(config: RunConfig) -> None:
 
 def _check_adaptive(config: RunConfig) -> None:
     """Raises ConfigError for settings that an adaptive run, or any other, would ignore."""
-    given = config.model_fields_set
     for key in ("bisect", "threshold", "trials_per_length"):
-        if key in given and not config.adaptive:
+        if key in config.model_fields_set and not config.adaptive:
             raise ConfigError(
                 f"{key} has no meaning without adaptive; set that too, or leave it out"
             )
-    beside = ("epochs", "order", "controls", "aligned")
-    ignored = [key for key in beside if getattr(config, key) != RunConfig.model_fields[key].default]
+    ignored = [key for key in _NOT_ADAPTIVE if not _is_usual(config, key)]
     if config.adaptive and ignored:
         raise ConfigError(
-            f"{ignored[0]} has no meaning for an adaptive run, which chooses its own trials; leave"
-            " it out, or set trials_per_length"
+            f"{ignored[0]} has no meaning for an adaptive run, which chooses its own trials;"
+            " leave it out, or set trials_per_length"
         )
 
 
-def check_provider(config: RunConfig) -> None:
-    """Raises UnknownName for a provider that is not there, ConfigError for what it would ignore."""
-    known, given = known_provider(config.provider), config.model_fields_set
-    for key in _MEANINGLESS:
-        if key in given and getattr(config, key) and known.embedded:
-            raise ConfigError(
-                f"{key} has no meaning for provider {config.provider!r}; leave it out, or use"
-                " openai"
-            )
-    for key in ("engine", "mmproj"):
-        if getattr(config, key) and config.provider != "local":
-            raise ConfigError(
-                f"{key} has no meaning for provider {config.provider!r}, only for 'local'; leave"
-                " it out"
-            )
-    if config.target_logprob:
-        _check_logprob(config)
-    marking = ", ".join(name for name, entry in PROVIDERS.items() if entry.marks)
-    if config.cache_marks and not known.marks:
+def _check_prompts(config: RunConfig) -> None:
+    """Raises ConfigError for a setting of prompts of ours where others are given."""
+    if config.prompts is None:
+        return
+    ours = ("grid", "prompts", "controls")
+    keys = [key for key in config.model_fields_set if decides(key) in ours]
+    beside = [key for key in keys if key not in _WITH_PROMPTS]
+    beside += [key for key in ("delivery", "sent_as") if not _is_usual(config, key)]
+    if beside:
         raise ConfigError(
-            f"cache_marks has no meaning for {config.provider!r}, only for {marking}; leave it out"
-        )
-    if config.api_key_env and config.api_key_file:
-        raise ConfigError("api_key_env and api_key_file both name a key; leave one of them out")
-
-
-def _check_logprob(config: RunConfig) -> None:
-    """Raises ConfigError where the log-probability of the right answer is not told, or asked beside
-    a budget."""
-    if not (config.provider == "local" or speaks_chat(config.provider)):
-        raise ConfigError(
-            f"target_logprob: {config.provider!r} tells none; use llama.cpp, vllm, sglang or openai"
-        )
-    for key, value in {"max_cost": config.max_cost, "max_tokens": config.max_tokens}.items():
-        if value is not None:
-            raise ConfigError(
-                f"{key} with target_logprob: its requests are beside the budget; leave one out"
-            )
-    if (config.delivery, config.sent_as) != ("full", "text"):
-        raise ConfigError(
-            "target_logprob is of whole prompts; leave out delivery and sent_as, or leave that out"
+            f"{min(beside)} has no meaning with --prompts, which names whole prompts; leave it out"
         )
 
 
-def api_key_of(config: RunConfig) -> str | None:
-    """The key, from the environment or the file that the config names.
-
-    A provider's own variable is read for its own address only. Raises ConfigError where there is
-    none.
-    """
-    if config.api_key_file:
-        return _checked(_from_file(config.api_key_file), config.api_key_file)
-    known = known_provider(config.provider)
-    is_own = config.base_url is None or config.base_url.rstrip("/") == address_of(known)
-    own = known.key_variable if is_own else None
-    return _from_variable(config.api_key_env or own, "--api-key-env")
-
-
-def embed_key_of(config: RunConfig) -> str | None:
-    """The key for the server of dense vectors. Raises ConfigError where the variable that is named
-    holds none."""
-    return _from_variable(config.embed_key_env, "--embed-key-env")
-
-
-def _from_variable(variable: str | None, flag: str) -> str | None:
-    if variable is None:
-        return None
-    key = environment_variable(variable)
-    if not key:
-        raise ConfigError(
-            f"no key: set {variable} in the environment or in .env, or name another with {flag}"
-        )
-    return _checked(key, variable)
-
-
-def service_of(config: RunConfig, *, keyed: bool = True) -> Service:
-    """The model and address that a config names, with its key. Raises ConfigError where that is
-    missing."""
-    known = known_provider(config.provider)
-    return Service(
-        provider=config.provider,
-        model=str(config.model),
-        base_url=config.base_url or str(known.base_url),
-        api_key=api_key_of(config) if keyed else None,
-        extra=config.extra,
-        reply_field=config.reply_field,
-        key_header=known.key_header,
-    )
-
-
-def key_hint(config: RunConfig, error: str | None) -> str:
-    """What to add to a refusal by a server on this machine, which gets no key that is a provider's
-    own.
-
-    A proxy may want one all the same, and some say only 500 without it.
-    """
-    refused = (error or "").startswith(("401", "403", "500"))
-    known = PROVIDERS.get(config.provider)  # None: one that was handed over
-    address = config.base_url or (known.base_url if known else None) or ""
-    if not refused or config.api_key_env or config.api_key_file or not is_loopback(address):
-        return ""
-    return (
-        "; no key was sent: if this server wants one, name its variable with --api-key-env VARIABLE"
-    )
-
-
-def _from_file(path: str) -> str:
-    try:
-        key = path_of(path).read_text(encoding="utf-8").strip()
-    except (OSError, ValueError) as error:
-        raise ConfigError(
-            f"api_key_file {path!r} cannot be read ({error.__class__.__name__})"
-        ) from None
-    if not key:
-        raise ConfigError(
-            f"api_key_file {path!r} is empty; write the key into it, and nothing else"
-        )
-    return key
-
-
-def _checked(key: str, place: str) -> str:
-    if not key.isascii() or not key.isprintable() or " " in key:
-        raise ConfigError(
-            f"the key in {place} holds a space, a line end or another sign that no key has; set it"
-            " again"
-        )
-    hide(key)
-    return key
+def _is_usual(config: RunConfig, key: str) -> bool:
+    return bool(getattr(config, key) == RunConfig.model_fields[key].default)

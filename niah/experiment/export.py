@@ -10,7 +10,7 @@ from math import inf
 from pathlib import Path
 
 from niah.errors import ConfigError, PromptError, UnknownName
-from niah.experiment.checks import service_of
+from niah.experiment.access import service_of
 from niah.experiment.config import RunConfig
 from niah.experiment.delivering import call_tokens, delivery_in, presenter_in
 from niah.experiment.experiment import Experiment

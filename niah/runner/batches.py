@@ -23,7 +23,7 @@ from typing import Any, Protocol
 import httpx
 
 from niah.errors import ProviderError, RunError
-from niah.experiment.checks import api_key_of
+from niah.experiment.access import api_key_of
 from niah.experiment.config import RunConfig
 from niah.providers import known_provider
 from niah.providers.failures import message_of

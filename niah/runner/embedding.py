@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from niah.deliveries import Embed
-from niah.experiment.checks import embed_key_of
+from niah.experiment.access import embed_key_of
 from niah.experiment.experiment import Experiment
 from niah.providers import HttpRequest, Service
 from niah.providers.openai import ChatReply, OpenAI

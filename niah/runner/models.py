@@ -11,7 +11,8 @@ from typing import Any
 import httpx
 
 from niah.errors import OutageError, ProviderError
-from niah.experiment.checks import READERS, key_hint, service_of
+from niah.experiment.access import key_hint, service_of
+from niah.experiment.checks import READERS
 from niah.experiment.config import RunConfig
 from niah.experiment.experiment import Experiment
 from niah.providers import ServedModel, provider_of, simulated

@@ -20,7 +20,7 @@ from functools import partial
 from niah.deliveries import Presenter
 from niah.deliveries.turns import Chat, Tools
 from niah.errors import ProviderError
-from niah.experiment.checks import key_hint
+from niah.experiment.access import key_hint
 from niah.experiment.delivering import presenter_in
 from niah.experiment.experiment import Experiment
 from niah.generator.haystack import stream_of

@@ -21,7 +21,8 @@ from urllib.request import getproxies, proxy_bypass
 import httpx
 
 from niah.errors import ConfigError
-from niah.experiment.checks import READERS, concurrency_of, embed_key_of, service_of
+from niah.experiment.access import embed_key_of, service_of
+from niah.experiment.checks import READERS, concurrency_of
 from niah.experiment.config import RunConfig
 from niah.experiment.experiment import Experiment
 from niah.providers import PROVIDERS, Provider, is_loopback, provider_of, simulated
