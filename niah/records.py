@@ -75,9 +75,11 @@ class Needle:
     )
     answer_class: str = "right"  # what an answer with this value is
     detail: str | None = None  # which wrong answer: the condition that a near miss breaks
-    speaker: str | None = (
-        None  # user or assistant: whose turn the line is, where the haystack is sent as turns
-    )
+    speaker: str | None = None  # user or assistant: whose turn it is, where there are turns
+
+    def depth_in(self, trial: Trial) -> float:
+        """Where it goes in a trial, in percent."""
+        return trial.depth_percent if self.depth_percent is None else self.depth_percent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, settings
 
 from niah.cli import main
 from niah.experiment.config import RunConfig
-from niah.experiment.experiment import options_of
+from niah.experiment.recipe import options_of
 from niah.generator.haystack import Haystack
 from niah.generator.library import shared_root
 from niah.generator.transcripts import read_transcript

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from niah.errors import ConfigError
-from niah.experiment.trials import Shape, cacheable_tokens, recipe_digest, trials_of, waves_of
+from niah.experiment.recipe import recipe_digest
+from niah.experiment.trials import Shape, cacheable_tokens, trials_of, waves_of
 from niah.records import Trial
 from niah.text.lengths import depths_of, label_of, length_of, lengths_of
 from niah.text.seeded import Draw

@@ -1,11 +1,10 @@
-"""From a RunConfig to everything that builds its prompts: haystack, tokenizer, task, trials. No
-network."""
+"""From a RunConfig to what builds its prompts: haystack, tokenizer, task, trials. No network."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from niah import __version__
@@ -15,15 +14,8 @@ from niah.experiment.config import RunConfig
 from niah.experiment.controls import CLOSED_BOOK, ORACLE, controlled
 from niah.experiment.design import design_of
 from niah.experiment.own import NOTHING, Own
-from niah.experiment.trials import (
-    Waves,
-    adaptive_trials,
-    controls_of,
-    recipe_digest,
-    trials_of,
-    waves_of,
-)
-from niah.generator.cache import key_of
+from niah.experiment.recipe import options_of, recipe_of, reply_tokens_of
+from niah.experiment.trials import Waves, all_trials, waves_of
 from niah.generator.haystack import Haystack
 from niah.generator.library import language_of_haystack, languages_in, load_haystack, recordings_of
 from niah.generator.prompt import LEAST_HAYSTACK_TOKENS, Builder
@@ -32,21 +24,17 @@ from niah.generator.synthetic import spoken
 from niah.generator.tokenizers import Tokenizer, tokenizer_of
 from niah.records import LOG_SCHEMA, Header, Outcome, Planting, Prompt, Row, Trial
 from niah.tasks import Options, Task, TaskContext
-from niah.tasks._questions import question_file
 from niah.text.lengths import aligned_lengths, label_of, place_of
 from niah.text.normalise import fold
-from niah.text.renamed import first_names
-from niah.text.seeded import Draw, adaptive_places
+from niah.text.seeded import Draw
 from niah.text.wording import LANGUAGES, wording_of
 
-UUID_TOKENS = 48  # more of them in a reply whose value is a uuid
 LEAST_UNIQUE = 0.5  # share of the text at the longest length; with less, a run warns
 
-# places in the longest prompt where a cache may be written: 94 % of what one at every needle would
-# serve
+# places in the longest prompt where a cache may be written; they serve 94 % of what one at every
+# needle would
 ANCHORS = 32
 LEAST_ANCHOR = 1_024  # tokens: most caches keep nothing shorter
-
 
 Choose = Callable[[Mapping[str, Row]], Sequence[Trial]]
 
@@ -63,7 +51,7 @@ class Experiment:
     language: str
     reply_tokens: int
     trials: tuple[Trial, ...]
-    lattice_overhead: int | None  # tokens that are no haystack, where lengths are aligned
+    lattice_overhead: int | None = None  # tokens that are no haystack, where lengths are aligned
     own: Own = NOTHING  # parts that were handed over as objects
     choose: Choose | None = None  # the next trials, where they depend on those that have ended
 
@@ -78,12 +66,8 @@ class Experiment:
 
     def plant(self, trial: Trial) -> Planting:
         """The needles, question and targets of a trial; equal for every model."""
-        return controlled(
-            self._planted(trial),
-            trial.control,
-            self.language,
-            may_be_absent=self.config.may_be_absent,
-        )
+        told = self.config.may_be_absent
+        return controlled(self._planted(trial), trial.control, self.language, may_be_absent=told)
 
     def _planted(self, trial: Trial) -> Planting:
         site = TaskContext(
@@ -98,16 +82,12 @@ class Experiment:
         return replace(planting, needles=(replace(planting.needles[0], tokens_before=place),))
 
     def _draw(self, purpose: str, *coordinates: object) -> Draw:
-        """Choices of one trial: other ones in another language or haystack, so that no run gives
-        away another's."""
-        return Draw(
-            self.config.seed,
-            purpose,
-            self.config.task,
-            self.language,
-            self.haystack.digest,
-            *coordinates,
-        )
+        """Choices of one trial.
+
+        In another language or haystack they are others, so that no run gives away another's.
+        """
+        c = self.config
+        return Draw(c.seed, purpose, c.task, self.language, self.haystack.digest, *coordinates)
 
     def prompt(self, trial: Trial) -> Prompt:
         """Build a trial's prompt. Raises PromptError where the length leaves no room."""
@@ -115,12 +95,7 @@ class Experiment:
         if trial.control == CLOSED_BOOK:
             return self.builder.bare(planting, ())
         if trial.control == ORACLE:
-            needles = sorted(
-                planting.needles,
-                key=lambda n: (
-                    n.depth_percent if n.depth_percent is not None else trial.depth_percent
-                ),
-            )
+            needles = sorted(planting.needles, key=lambda n: n.depth_in(trial))
             return self.builder.bare(planting, [n.text for n in needles])
         return self.builder.build(trial, planting)
 
@@ -133,9 +108,8 @@ class Experiment:
     def check_lengths(self) -> None:
         """Raises PromptError where the shortest length cannot hold its own question."""
         shortest = min(t.context_length for t in self.trials)
-        plantings = [
-            self.plant(t) for t in self.trials if t.context_length == shortest and t.control is None
-        ]
+        trials = (t for t in self.trials if t.context_length == shortest and t.control is None)
+        plantings = list(map(self.plant, trials))
         if all(_surely_fits(p, shortest - self.reply_tokens) for p in plantings):
             return  # no need to load the tokenizer
         self.builder.haystack_tokens(shortest, max(plantings, key=self.builder.overhead))
@@ -156,8 +130,8 @@ class Experiment:
         share, unique = self.unique_share(longest), self.haystack.unique_tokens()
         if unique is None or share >= LEAST_UNIQUE:
             return []
-        spoken_here = {"mixed": "en"}.get(self.haystack.language, self.haystack.language)
-        other = f", or use --haystack synthetic:{spoken_here}" if spoken_here in spoken() else ""
+        language = _language("auto", self.haystack.language)
+        other = f", or use --haystack synthetic:{language}" if language in spoken() else ""
         return [
             f"haystack {self.haystack.name} has {unique:,} different tokens: at {label_of(longest)}"
             f" its text goes round {longest / unique:,.0f} times, and only {100 * share:.2g} % of"
@@ -165,8 +139,7 @@ class Experiment:
         ]
 
     def _script_warning(self) -> list[str]:
-        """A needle in traditional characters is told by them alone among simplified ones, and the
-        other way round."""
+        """A needle in traditional characters stands out among simplified ones, and vice versa."""
         names = self.config.haystack if self.own.haystack is None else ()
         scripts = {language for name in names for language in languages_in(name)}
         other = ({"zh-Hant", "zh-Hans"} & scripts) - {self.language}
@@ -178,9 +151,8 @@ class Experiment:
         ]
 
     def _own_needles(self) -> list[str]:
-        names = [
-            wording.text(key) for wording in map(wording_of, LANGUAGES) for key in self.task.WORDING
-        ]
+        wordings = map(wording_of, LANGUAGES)
+        names = [wording.text(key) for wording in wordings for key in self.task.WORDING]
         alike = {fold(name): name for name in names}  # of Chinese one script is enough
         said = sorted(self.haystack.leaks.held(alike.values()))
         if not said:
@@ -194,17 +166,10 @@ class Experiment:
         """The trials still to be sent, in waves."""
         c = self.config
         missing = [t for t in self.trials if t.id not in finished]
-        if c.cache_marks:
-            # such caches read only where an earlier request wrote: a long warm-up helps no shorter
-            # one
+        if c.cache_marks:  # such a cache reads only what was written: no long warm-up helps it
             together = 1
-        return waves_of(
-            missing,
-            c.order,
-            seed=c.seed,
-            haystack_shared=c.haystack_per == "epoch",
-            together=together,
-        )
+        shared = c.haystack_per == "epoch"
+        return waves_of(missing, c.order, seed=c.seed, haystack_shared=shared, together=together)
 
     def schedule(
         self, rows: Mapping[str, Row], hopeless: Container[str] = ()
@@ -219,14 +184,15 @@ class Experiment:
             yield from self._chosen(self.choose, rows)
             return
         for _ in range(2):
-            done = {
-                i for i, row in rows.items() if row.outcome is not Outcome.ERROR or i in hopeless
-            }
+            errors = {i for i, row in rows.items() if row.outcome is Outcome.ERROR}
+            done = {i for i in rows if i not in errors or i in hopeless}
             yield from self.waves(done, concurrency_of(self.config))
 
     def _chosen(self, choose: Choose, rows: Mapping[str, Row]) -> Iterator[Sequence[Trial]]:
-        """Wave after wave of an adaptive run; a trial that ends as an error twice ends the command,
-        not the search."""
+        """Wave after wave of an adaptive run.
+
+        A trial that ends as an error twice ends the command, not the search.
+        """
         sent: Counter[str] = Counter()
         together = concurrency_of(self.config)
         while (wave := choose(rows)[:together]) and not any(sent[t.id] >= 2 for t in wave):
@@ -234,8 +200,7 @@ class Experiment:
             yield wave
 
     def first(self, limit: int | None) -> Experiment:
-        """With the first trials only, in the order in which they are sent: the same ones at every
-        call."""
+        """With the first trials only, in the order in which they are sent: always the same."""
         if limit is None:
             return self
         if self.config.adaptive:
@@ -269,17 +234,11 @@ class Experiment:
         )
 
 
-def reply_tokens_of(config: RunConfig, task: Task) -> int:
-    """The reply budget in tokens: as asked, else the task's, with more room where a value is a
-    uuid."""
-    return config.reply_tokens or task.REPLY_TOKENS + (
-        UUID_TOKENS if config.value_kind == "uuid" else 0
-    )
-
-
 def experiment_of(config: RunConfig, own: Own = NOTHING) -> Experiment:
-    """Load what a config names, but for the parts handed over. Raises the NiahError of whatever is
-    wrong with it."""
+    """Load what a config names, but for the parts handed over.
+
+    Raises the NiahError of whatever is wrong with it.
+    """
     if config.prompts is not None:
         from niah.experiment.given import given_experiment  # is made of this module
 
@@ -292,17 +251,16 @@ def experiment_of(config: RunConfig, own: Own = NOTHING) -> Experiment:
     )
     language = _language(config.language, haystack.language)
     reply_tokens = reply_tokens_of(config, task)
+    anchor = max(LEAST_ANCHOR, max(config.lengths) // ANCHORS) if config.cache_marks else None
     builder = Builder(
         haystack,
         tokenizer,
         seed=config.seed,
         reply_tokens=reply_tokens,
         haystack_per=config.haystack_per,
-        anchor_tokens=(
-            max(LEAST_ANCHOR, max(config.lengths) // ANCHORS) if config.cache_marks else None
-        ),
+        anchor_tokens=anchor,
     )
-    digest = _digest(config, task, haystack, tokenizer, language, reply_tokens)
+    digest = recipe_of(config, task, haystack, tokenizer, language)
     experiment = Experiment(
         config=config,
         tokenizer=tokenizer,
@@ -311,20 +269,18 @@ def experiment_of(config: RunConfig, own: Own = NOTHING) -> Experiment:
         task=task,
         language=language,
         reply_tokens=reply_tokens,
-        trials=_trials(config, digest),
-        lattice_overhead=None,
+        trials=all_trials(config, digest),
         own=own,
     )
     return _aligned(experiment, digest) if config.aligned else experiment
 
 
 def prompt_again(header: Header, row: Row, own: Own = NOTHING) -> Prompt:
-    """The prompt of a finished trial, built again. Raises RunError where it would be another one
-    today."""
+    """The prompt of a finished trial, built again. Raises RunError where that is another today."""
     if header.imported is not None:
         raise RunError(
-            f"the run was imported from {header.imported}: its prompts cannot be built; list it"
-            " without TRIAL"
+            f"the run was imported from {header.imported}: its prompts cannot be built;"
+            " list it without TRIAL"
         )
     built = experiment_of(RunConfig(**header.config), own).prompt(row.trial)
     if built.digest != row.prompt_digest:
@@ -335,40 +291,6 @@ def prompt_again(header: Header, row: Row, own: Own = NOTHING) -> Prompt:
     return built
 
 
-def _digest(
-    config: RunConfig,
-    task: Task,
-    haystack: Haystack,
-    tokenizer: Tokenizer,
-    language: str,
-    reply_tokens: int,
-) -> str:
-    """A digest of all that decides the bytes of a prompt; two runs that agree in it pair trial by
-    trial."""
-    return recipe_digest(
-        first_names(
-            {
-                "task": config.task,
-                "task_version": task.VERSION,
-                "haystack": haystack.digest,
-                "haystack_per": config.haystack_per,
-                "tokenizer": tokenizer.name,
-                "language": language,
-                **_decisive(config, task),
-                "aligned": config.aligned,
-                "seed": config.seed,
-                "reply_tokens": reply_tokens,
-                **({"may_be_absent": True} if config.may_be_absent else {}),
-            }
-        )
-    )
-
-
-def options_of(config: RunConfig) -> Options:
-    """The config keys that tasks read."""
-    return Options(**{field.name: getattr(config, field.name) for field in fields(Options)})
-
-
 def _in_filler(config: RunConfig, task: Task, own: Own) -> RunConfig:
     """The config with the haystack that a task brings along, in the language of the one named."""
     first = config.haystack[0]
@@ -376,73 +298,38 @@ def _in_filler(config: RunConfig, task: Task, own: Own) -> RunConfig:
         return config
     if own.haystack is not None:
         raise ConfigError(
-            f"task {config.task} stands in {task.FILLER}, which it makes itself: give it no"
-            " haystack"
+            f"task {config.task} stands in {task.FILLER}, which it makes itself:"
+            " give it no haystack"
         )
-    language = (
-        language_of_haystack(config.haystack) if config.language == "auto" else config.language
-    )
+    auto = config.language == "auto"
+    language = language_of_haystack(config.haystack) if auto else config.language
     return config.model_copy(update={"haystack": (f"{task.FILLER}:{language}",)})
 
 
-def _decisive(config: RunConfig, task: Task) -> dict[str, object]:
-    """The options that decide a prompt's bytes. One that came later and has its default is left
-    out, so that trials keep the ids they had before it."""
-    usual = {k: field.default for k, field in RunConfig.model_fields.items()}
-    keys = {k for k in task.OPTIONS if k == "distractor_count" or getattr(config, k) != usual[k]}
-    keys -= {"tolerance_s"}  # it decides scores, and no byte
-    if config.needle_count == getattr(task, "COUNT", None):
-        keys -= {"needle_count"}
-    table: dict[str, object] = {k: getattr(config, k) for k in keys}
-    if "questions" in table:  # what is in the files, wherever they are
-        table["questions"] = [
-            key_of(question_file(n).read_text(encoding="utf-8")) for n in config.questions
-        ]
-    return table
-
-
-def _trials(config: RunConfig, digest: str) -> tuple[Trial, ...]:
-    if config.adaptive:
-        shared, most = config.haystack_per == "epoch", config.trials_per_length
-        drawn = {
-            n: adaptive_places(config.seed, n, config.depths, most, shared=shared)
-            for n in config.lengths
-        }
-        return adaptive_trials(config.task, digest, drawn)
-    trials = trials_of(config.task, digest, config.lengths, config.depths, config.epochs)
-    return (
-        (*trials, *controls_of(config.task, digest, config.lengths, config.epochs))
-        if config.controls
-        else trials
-    )
-
-
 def _surely_fits(planting: Planting, tokens: int) -> bool:
-    """Whether a prompt leaves room for its haystack even if every byte of it is a token: it never
-    is more."""
+    """Whether a prompt leaves room for its haystack even if every byte of it were a token."""
     texts = [planting.opening, planting.closing, *(n.text for n in planting.needles)]
     return tokens - LEAST_HAYSTACK_TOKENS > sum(len(text.encode()) + 2 for text in texts)
 
 
 def _aligned(experiment: Experiment, digest: str) -> Experiment:
     """The recipe with its lengths moved to the lattice."""
-    if experiment.config.task != "single" or experiment.config.haystack_per == "trial":
+    config = experiment.config
+    if config.task != "single" or config.haystack_per == "trial":
         raise ConfigError('aligned needs task single and haystack_per "epoch"; else leave it out')
     # a needle of the lattice's own: the same for every grid, also when the run is looked at again
-    anywhere = Trial(id="", task="single", context_length=0, depth_percent=0, epoch=0)
-    needle = Draw(experiment.config.seed, "lattice")
     site = TaskContext(
-        trial=anywhere,
+        trial=Trial(id="", task="single", context_length=0, depth_percent=0, epoch=0),
         haystack=experiment.haystack,
         language=experiment.language,
         options=experiment.options,
     )
-    overhead = experiment.builder.overhead(experiment.task.plant(needle, site))
-    lengths = aligned_lengths(experiment.config.lengths, experiment.config.depths, overhead)
-    config = experiment.config.model_copy(update={"lengths": lengths})
-    return replace(
-        experiment, config=config, trials=_trials(config, digest), lattice_overhead=overhead
-    )
+    planting = experiment.task.plant(Draw(config.seed, "lattice"), site)
+    overhead = experiment.builder.overhead(planting)
+    lengths = aligned_lengths(config.lengths, config.depths, overhead)
+    config = config.model_copy(update={"lengths": lengths})
+    trials = all_trials(config, digest)
+    return replace(experiment, config=config, trials=trials, lattice_overhead=overhead)
 
 
 def _language(asked: str, of_haystack: str) -> str:

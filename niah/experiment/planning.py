@@ -11,7 +11,8 @@ from niah.deliveries.speech import Speech
 from niah.experiment.checks import chunking_of, concurrency_of
 from niah.experiment.config import RunConfig
 from niah.experiment.delivering import call_tokens, delivery_in, most_reply_tokens, presenter_in
-from niah.experiment.experiment import Experiment, reply_tokens_of
+from niah.experiment.experiment import Experiment
+from niah.experiment.recipe import reply_tokens_of
 from niah.experiment.trials import Shape, cacheable_tokens
 from niah.installation import install_hint
 from niah.messages import MediaSize, media_size

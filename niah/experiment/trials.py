@@ -1,5 +1,4 @@
-"""The trials of a sweep, each with an id that leaves the model out, and the order in which they are
-sent.
+"""The trials of a sweep, each with an id that leaves the model out, and the order of their sending.
 
 Trials go in waves: a wave is sent together, the next one when it is answered. For servers that keep
 the beginning of earlier prompts, an epoch first sends its longest prompt alone (all others begin as
@@ -11,72 +10,57 @@ deepest-first without a warm-up the worst order of all.
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import product
 
+from niah.experiment.config import RunConfig
 from niah.records import Trial
-from niah.text.seeded import Draw
+from niah.text.seeded import Draw, adaptive_places
 
 CONTROL_DEPTH = 50.0  # of the needle that a control leaves out or shows alone
 Waves = tuple[tuple[Trial, ...], ...]
 
 
-def recipe_digest(experiment: Mapping[str, object]) -> str:
-    """A digest of what decides the bytes of a prompt, and nothing else."""
-    canonical = json.dumps(experiment, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-    return hashlib.sha256(canonical.encode()).hexdigest()
+def all_trials(config: RunConfig, recipe: str) -> tuple[Trial, ...]:
+    """The trials of a grid and its controls, or all that an adaptive run may send."""
+    if config.adaptive:
+        return tuple(_adaptive(config, recipe))
+    trials = trials_of(config.task, recipe, config.lengths, config.depths, config.epochs)
+    return (*trials, *_controls(config, recipe)) if config.controls else trials
 
 
 def trials_of(
-    task: str, experiment: str, lengths: Sequence[int], depths: Sequence[float], epochs: int
+    task: str, recipe: str, lengths: Sequence[int], depths: Sequence[float], epochs: int
 ) -> tuple[Trial, ...]:
-    """All trials, by epoch, length and depth."""
-    cells = (
-        (epoch, length, depth) for epoch in range(epochs) for length in lengths for depth in depths
-    )
-    return tuple(_trial(task, experiment, *cell) for cell in cells)
+    """The trials of a grid, by epoch, length and depth."""
+    cells = product(range(epochs), lengths, depths)
+    return tuple(_trial(task, recipe, *cell) for cell in cells)
 
 
-def adaptive_trials(
-    task: str, experiment: str, places: Mapping[int, Sequence[tuple[float, int]]]
-) -> tuple[Trial, ...]:
-    """All trials that an adaptive run may send: by length, depth and epoch of each in their
-    order."""
-    return tuple(
-        _trial(task, experiment, epoch, n, depth) for n, at in places.items() for depth, epoch in at
-    )
+def _adaptive(config: RunConfig, recipe: str) -> Iterator[Trial]:
+    """By length, then depth and epoch of each in their order."""
+    shared, most = config.haystack_per == "epoch", config.trials_per_length
+    for n in config.lengths:
+        for depth, epoch in adaptive_places(config.seed, n, config.depths, most, shared=shared):
+            yield _trial(config.task, recipe, epoch, n, depth)
 
 
-def controls_of(
-    task: str, experiment: str, lengths: Sequence[int], epochs: int
-) -> tuple[Trial, ...]:
-    """The control trials: per epoch one absent needle at every length, and one closed book and one
-    oracle."""
-    shortest = min(lengths)
-    cells = [
-        (epoch, length, control)
-        for epoch in range(epochs)
-        for length, control in [
-            (shortest, "closed-book"),
-            (shortest, "oracle"),
-            *((n, "absent") for n in lengths),
-        ]
-    ]
-    return tuple(
-        _trial(task, experiment, epoch, length, CONTROL_DEPTH, control)
-        for epoch, length, control in cells
-    )
+def _controls(config: RunConfig, recipe: str) -> Iterator[Trial]:
+    """Per epoch one closed book, one oracle, and one absent needle at every length."""
+    alone = [(min(config.lengths), "closed-book"), (min(config.lengths), "oracle")]
+    cells = [*alone, *((n, "absent") for n in config.lengths)]
+    for epoch, (n, control) in product(range(config.epochs), cells):
+        yield _trial(config.task, recipe, epoch, n, CONTROL_DEPTH, control)
 
 
 def _trial(
-    task: str, experiment: str, epoch: int, length: int, depth: float, control: str | None = None
+    task: str, recipe: str, epoch: int, length: int, depth: float, control: str | None = None
 ) -> Trial:
     depth = float(depth)  # 50 and 50.0 are one depth, and one needle
-    coordinates = f"{experiment}/{length}/{depth!r}/{epoch}" + (f"/{control}" if control else "")
-    trial_id = hashlib.sha256(coordinates.encode()).hexdigest()[:16]
+    coordinates = f"{recipe}/{length}/{depth!r}/{epoch}" + (f"/{control}" if control else "")
     return Trial(
-        id=trial_id,
+        id=hashlib.sha256(coordinates.encode()).hexdigest()[:16],
         task=task,
         context_length=length,
         depth_percent=depth,
@@ -121,8 +105,7 @@ class Shape:
 
 
 def cacheable_tokens(waves: Waves, shape: Callable[[Trial], Shape]) -> int:
-    """Prompt tokens that an endless token-prefix cache serves in this order, one request after the
-    other.
+    """Prompt tokens that an endless token-prefix cache serves in this order, one by one.
 
     Two prompts share what stands before the first needle of either; where they hold the same needle
     at the same place, the shorter one without its question.

@@ -206,7 +206,7 @@ class Builder:
         """The lines to plant, in their order, each with its place in the haystack."""
         planted = []
         for number, needle in _inserted(planting):
-            depth = trial.depth_percent if needle.depth_percent is None else needle.depth_percent
+            depth = needle.depth_in(trial)
             place = room * depth / 100
             if needle.tokens_before is not None and depth < 100:
                 place = min(room, needle.tokens_before)
