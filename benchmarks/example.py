@@ -16,10 +16,9 @@ import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
-from niah.records import Share
 from niah.runlog.log import read_log
 from niah.text.lengths import label_of
-from niah.verdict.records import RunReport
+from niah.verdict.records import RunReport, Share
 from niah.verdict.report import report_of
 from niah.verdict.sample import FEWEST_CLUSTERS
 

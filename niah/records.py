@@ -1,14 +1,18 @@
-"""Every noun of niah as a frozen record, in the order in which data passes through. Imports only
-messages."""
+"""Nouns of niah up to the run log, as frozen records, in the order in which data passes through.
+
+Those of a verdict are in ``verdict/records.py``. Imports only messages.
+"""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import product
 from typing import Any
 
-from niah.messages import Delivered, MediaSize, Message, Tool
+from niah.messages import Delivered, Message, Tool
 
 CONTROLS = ("absent", "closed-book", "oracle")
 
@@ -17,16 +21,12 @@ LOG_SCHEMA = 1  # of run.jsonl
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Segment:
-    """The smallest piece of speech between which a needle may sit: one line, stripped, never
-    empty."""
+    """The smallest piece of speech between which a needle may sit: one line, never empty."""
 
-    text: str
-    start_s: float | None = (
-        None  # seconds from the start of the episode; None where the file has no times
-    )
+    text: str  # stripped
+    start_s: float | None = None  # from the start of the episode; None: the file has no times
     end_s: float | None = None
-    # whether a cue of the transcript begins here; what follows it in the cue has shared-out times
-    begins: bool = True
+    begins: bool = True  # whether a cue begins here; what follows in it has shared-out times
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,10 +51,9 @@ class Transcript:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
-    """One attempt at one cell. The id is a digest that leaves the model out, so that runs pair by
-    id."""
+    """One attempt at one cell."""
 
-    id: str
+    id: str  # a digest that leaves the model out, so that runs pair by it
     task: str
     context_length: int  # tokens of the whole prompt plus the reply budget
     depth_percent: float
@@ -70,9 +69,7 @@ class Needle:
     value: str
     text: str  # one line without its newline, or two where a time stands above what is said
     depth_percent: float | None = None
-    tokens_before: int | None = (
-        None  # in haystack tokens; stands in for a depth that would round to the same place
-    )
+    tokens_before: int | None = None  # of haystack; in the place of a depth, which would round
     answer_class: str = "right"  # what an answer with this value is
     detail: str | None = None  # which wrong answer: the condition that a near miss breaks
     speaker: str | None = None  # user or assistant: whose turn it is, where there are turns
@@ -90,12 +87,10 @@ class Passage:
     first: int  # segment of its block
     stop: int  # the segment behind its last
     present: bool = True  # False: the prompt holds the haystack without it
-    left_out: tuple[
-        tuple[int, int, int], ...
-    ] = ()  # episode, first, stop: says the same, and is in no prompt
-    marks: tuple[
-        tuple[int, str], ...
-    ] = ()  # lines above segments of its episode, which then is all of the haystack
+    # episode, first, stop of what says the same, and is in no prompt
+    left_out: tuple[tuple[int, int, int], ...] = ()
+    # lines above segments of its episode, which then is all of the haystack
+    marks: tuple[tuple[int, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,9 +102,7 @@ class Planting:
     question: str
     needles: tuple[Needle, ...]  # the first one is asked about
     targets: tuple[str, ...]
-    marks: tuple[
-        Needle, ...
-    ] = ()  # lines between segments that state no fact, such as times; not logged
+    marks: tuple[Needle, ...] = ()  # lines that state no fact, such as times; not logged
     passage: Passage | None = None
     tolerance_s: float = 0.0  # for answers that are times
 
@@ -136,19 +129,11 @@ class Prompt:
     placements: tuple[Placement, ...]
     planting: Planting
     digest: str  # SHA-256 of utf8, hex
-    shared_bytes: int = (
-        0  # before the first needle: what other prompts of the epoch begin with, too
-    )
-    splits: tuple[
-        int, ...
-    ] = ()  # bytes before each anchor, where a provider that marks its cache splits the prompt
-    messages: tuple[
-        Message, ...
-    ] = ()  # the same text as turns, or with other parts; empty: one user message
+    shared_bytes: int = 0  # before the first needle: other prompts of the epoch begin so, too
+    splits: tuple[int, ...] = ()  # bytes before each anchor, where a cache mark splits the prompt
+    messages: tuple[Message, ...] = ()  # the same text in other parts; empty: one user message
     tools: tuple[Tool, ...] = ()  # that the request declares
-    delivered: Delivered | None = (
-        None  # what of the trial's prompt this is, where it is not all of it as it stands
-    )
+    delivered: Delivered | None = None  # what of the trial's prompt this is; None: all of it
 
     @property
     def text(self) -> str:
@@ -168,18 +153,17 @@ class Outcome(StrEnum):
 
 
 def checked_score(score: object, outcome: Outcome) -> float | None:
-    """A score as it was read from a file. Raises ValueError unless it is from 0 to 1, there if and
-    only if scored."""
+    """A score as it was read from a file.
+
+    Raises ValueError unless it is from 0 to 1, and there if and only if the trial is scored.
+    """
     if score is None and outcome is not Outcome.SCORED:
         return None
+    said = f"score {score!r} of a trial that is {outcome}"
     if isinstance(score, bool) or not isinstance(score, int | float) or not 0 <= score <= 1:
-        raise ValueError(
-            f"score {score!r} of a trial that is {outcome}: a scored one has a number from 0 to 1"
-        )
+        raise ValueError(f"{said}: a scored one has a number from 0 to 1")
     if outcome is not Outcome.SCORED:
-        raise ValueError(
-            f"score {score!r} of a trial that is {outcome}: only a scored one has a score"
-        )
+        raise ValueError(f"{said}: only a scored one has a score")
     return float(score)
 
 
@@ -219,9 +203,8 @@ class Score:
     answer_class: str
     explanation: str
     detail: str | None = None  # which wrong answer it is, where that is known
-    parts: Mapping[str, float] = field(
-        default_factory=dict
-    )  # shares scored apart: recall, precision, what, when
+    # shares scored apart: recall, precision, what, when
+    parts: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -241,8 +224,7 @@ class CallResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One finished trial without its words: all that figures, verdicts and pictures need, however
-    long answers are."""
+    """One finished trial without its words: all that figures, verdicts and pictures need."""
 
     trial: Trial
     outcome: Outcome
@@ -262,15 +244,9 @@ class Row:
     answer_detail: str | None = None
     parts: Mapping[str, float] = field(default_factory=dict)
     delivered: Delivered | None = None  # None: the prompt as it is
-    prepared_s: float | None = (
-        None  # time that delivering took beside the calls: retrieval, summaries put together
-    )
-    target_nats: float | None = (
-        None  # minus the log-probability of the right answer; None: not asked or not told
-    )
-    calls: tuple[
-        CallResult, ...
-    ] = ()  # of a trial that several requests made; usage and times above are their sums
+    prepared_s: float | None = None  # that delivering took beside the calls, such as retrieval
+    target_nats: float | None = None  # minus the log-probability of the right answer, if told
+    calls: tuple[CallResult, ...] = ()  # where there were several; the figures above are their sums
 
     @property
     def sent_tokens(self) -> int:
@@ -289,89 +265,6 @@ class Result(Row):
     explanation: str | None = None
     output_tokens_per_s: float | None = None  # after the first one
     request_id: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cell:
-    """All trials at one length and depth."""
-
-    context_length: int
-    depth_percent: float
-    n: int  # scored trials
-    mean: float | None  # None where nothing was scored
-    low: float | None  # Wilson 95 % interval
-    high: float | None
-    outcomes: Mapping[str, int] = field(default_factory=dict)
-    answer_classes: Mapping[str, int] = field(default_factory=dict)
-    normalised: float | None = (
-        None  # the mean between guess rate (0) and oracle (1), where both were run
-    )
-    by_rule: bool = (
-        False  # its trials stopped when its length was decided: no interval of a fixed n holds
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Share:
-    """A share with its count and Wilson 95 % interval."""
-
-    mean: float | None
-    n: int
-    low: float | None
-    high: float | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Control:
-    """Control trials of one kind: what is right without the needle, without the haystack, without
-    anything."""
-
-    control: str  # absent, closed-book or oracle
-    context_length: int | None  # of absent only
-    n: int  # scored trials
-    mean: (
-        float | None
-    )  # of absent: the share that says "it is not there"; the rest is the hallucination rate
-    low: float | None
-    high: float | None
-    answer_classes: Mapping[str, int] = field(default_factory=dict)
-    outcomes: Mapping[str, int] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Grid:
-    """All cells of a run, with what a reader must know to judge them."""
-
-    model: str
-    task: str
-    haystack: str
-    tokenizer: str
-    epochs: int
-    simulated: bool
-    unique_share: float | None  # the smallest of any trial
-    whole: Share
-    cells: tuple[Cell, ...]  # by length, then depth
-    answer_classes: Mapping[str, int] = field(
-        default_factory=dict
-    )  # of all cells; "near-miss: other time" with detail
-    parts: Mapping[str, Share] = field(default_factory=dict)  # what is scored apart
-    normalised: float | None = None
-    controls: tuple[Control, ...] = ()
-    by_control: Mapping[str, Share] = field(default_factory=dict)  # each kind of control, whole
-    depth_of: str = "the needle"  # what the depth axis is the depth of
-    imported: str | None = None  # the tool whose results these are
-    adaptive: str | None = None  # what an adaptive run found, in words
-    media: Mapping[int, MediaSize] = field(
-        default_factory=dict
-    )  # of each length, the median trial's
-
-    @property
-    def context_lengths(self) -> tuple[int, ...]:
-        return tuple(sorted({c.context_length for c in self.cells}))
-
-    @property
-    def depths(self) -> tuple[float, ...]:
-        return tuple(sorted({c.depth_percent for c in self.cells}))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -397,9 +290,7 @@ class Design:
     task: str  # with the options that change its difficulty
     haystack: str
     depth_of: str  # what stands at a trial's depth
-    recipe: Mapping[
-        str, Any
-    ]  # the settings that decide prompts and scores: runs that agree in them pair
+    recipe: Mapping[str, Any]  # settings of prompts and scores: runs that agree in them pair
     adaptive: bool = False  # whether answers choose the trials, a length at a time
     cells: tuple[Part, ...] = ()  # where not every length has every depth as often: each cell
 
@@ -411,9 +302,7 @@ class Header:
     schema: int
     version: str
     created: str
-    config: Mapping[
-        str, Any
-    ]  # to build its prompts again; of a run that was extended with its whole grid
+    config: Mapping[str, Any]  # of a run that was extended with its whole grid
     haystack_digest: str
     recordings_digest: str | None = None  # of the haystack's own recordings, where they are heard
     tokenizer: str  # with the digest of its file, where it is one
@@ -421,48 +310,37 @@ class Header:
     unique_share: float | None  # of the longest haystack
     design: Design
     claimed: int | None = None  # the context length that the model's maker states
-    price: Mapping[str, float] | None = (
-        None  # US dollars per million tokens, where the command said it
-    )
+    price: Mapping[str, float] | None = None  # US dollars per million tokens, as the command said
     imported: str | None = None  # the tool whose results these are
-    environment: Mapping[str, str] = field(
-        default_factory=dict
-    )  # by config key: the variable that gave it
-    extended: tuple[
-        Part, ...
-    ] = ()  # the first grid and those that were added; empty where none was
+    # by config key: the variable that gave it
+    environment: Mapping[str, str] = field(default_factory=dict)
+    extended: tuple[Part, ...] = ()  # the first grid and those that were added; empty: none was
 
     @property
     def parts(self) -> tuple[Part, ...]:
         """Every grid that was asked for."""
         d = self.design
-        return (
-            self.extended or d.cells or (Part(lengths=d.lengths, depths=d.depths, epochs=d.epochs),)
-        )
+        whole = Part(lengths=d.lengths, depths=d.depths, epochs=d.epochs)
+        return self.extended or d.cells or (whole,)
 
     def planned(self) -> dict[tuple[int, float], int]:
         """Trials that were asked for, by context length and depth."""
         cells: dict[tuple[int, float], int] = {}
         for part in self.parts:
-            for place in (
-                (length, float(depth)) for length in part.lengths for depth in part.depths
-            ):
+            for place in product(part.lengths, map(float, part.depths)):
                 cells[place] = max(part.epochs, cells.get(place, 0))
         return dict(sorted(cells.items())) if self.extended else cells
 
     def planned_controls(self) -> dict[tuple[str, int | None], int]:
-        """Control trials that were asked for, by kind; those of absent needles also by context
-        length."""
+        """Control trials that were asked for, by kind; of absent ones also by context length."""
         if not self.design.controls:
             return {}
-        absent: dict[int, int] = {}
-        shortest: dict[int, int] = {}  # where closed-book and oracle stand
+        absent, shortest = Counter[int](), Counter[int]()  # closed-book and oracle at the shortest
         for part in self.parts:
-            for length in part.lengths:
-                absent[length] = max(part.epochs, absent.get(length, 0))
-            shortest[min(part.lengths)] = max(part.epochs, shortest.get(min(part.lengths), 0))
-        others = sum(shortest.values())
-        lengths: dict[tuple[str, int | None], int] = {
-            ("absent", n): absent[n] for n in sorted(absent)
+            absent |= Counter(dict.fromkeys(part.lengths, part.epochs))
+            shortest |= Counter({min(part.lengths): part.epochs})
+        planned: dict[tuple[str, int | None], int] = {
+            ("absent", length): n for length, n in sorted(absent.items())
         }
-        return {**lengths, ("closed-book", None): others, ("oracle", None): others}
+        others = shortest.total()
+        return {**planned, ("closed-book", None): others, ("oracle", None): others}

@@ -17,7 +17,7 @@ from niah.errors import ConfigError, RunError
 from niah.experiment.design import delivery_label
 from niah.plotter.look import LOOK, Look
 from niah.plotter.summary import View
-from niah.records import Grid, Header, Prompt, Result, Row
+from niah.records import Header, Prompt, Result, Row
 from niah.runlog.attempts import dollars_of
 from niah.runlog.log import LOG_NAME, read_log, read_rows
 from niah.runlog.marks import read_marks
@@ -37,7 +37,7 @@ from niah.verdict.evidence import Evidence, notes_on
 from niah.verdict.gate_config import GateConfig, gate_config_of, read_gate_config
 from niah.verdict.grid import grid_of, unfinished_of
 from niah.verdict.pairs import Agreed, agreed, comparison_of, pairs_of
-from niah.verdict.records import Comparison, Judgement, RunReport
+from niah.verdict.records import Comparison, Grid, Judgement, RunReport
 from niah.verdict.report import report_of
 
 if TYPE_CHECKING:

@@ -13,9 +13,9 @@ from pathlib import Path
 from niah.errors import ConfigError, RunError
 from niah.experiment.config import RunConfig
 from niah.experiment.design import haystack_label, model_label
-from niah.records import Share
 from niah.runlog.log import LOG_NAME, read_rows
 from niah.text.renamed import first_names
+from niah.verdict.records import Share
 from niah.verdict.sample import sample_of
 
 DEFAULT_RESULTS = Path("results")

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from niah.experiment.design import design_of
 from niah.plotter.formatting import found_label, unscored_label, value_label
 from niah.plotter.outputs import grid_csv, grid_json
-from niah.records import Grid, Header, Outcome, Result, Trial
+from niah.records import Header, Outcome, Result, Trial
 from niah.verdict.grid import grid_of
+from niah.verdict.records import Grid
 from niah.verdict.sample import share_of, wilson
 
 CONFIG = {

@@ -40,10 +40,11 @@ from niah.plotter.look import RED_GREEN, SHEETS, Look, luminance, red_green
 from niah.plotter.outputs import grid_json, write_outputs
 from niah.plotter.summary import View, headline, names_of
 from niah.plotter.terminal import LiveView, TerminalHeatmap
-from niah.records import Grid, Header, Outcome, Result, Trial
+from niah.records import Header, Outcome, Result, Trial
 from niah.text.fonts import BASE, fonts_for
 from niah.verdict.deliveries import Delivery, Split, figures_of
 from niah.verdict.grid import grid_of
+from niah.verdict.records import Grid
 from niah.verdict.report import report_of
 
 H = header(lengths=(1_000, 2_000), depths=(0.0, 100.0), epochs=1)

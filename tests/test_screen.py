@@ -29,11 +29,11 @@ from niah.plotter.report_text import table_of
 from niah.plotter.summary import View, summary_lines
 from niah.plotter.terminal import ASCII_SIGNS, SIGNS, LiveView, TerminalHeatmap, fold
 from niah.plotter.wrapping import CUT, Words, middle_cut, shortened
-from niah.records import Cell, Control, Grid, Outcome, Share, Trial
+from niah.records import Outcome, Trial
 from niah.verdict.effective import least_trials
 from niah.verdict.grid import grid_of
 from niah.verdict.pairs import comparison_of
-from niah.verdict.records import ByDepth, ByLength
+from niah.verdict.records import ByDepth, ByLength, Cell, Control, Grid, Share
 from niah.verdict.report import below, report_of
 from niah.verdict.sample import Sample, share_of
 

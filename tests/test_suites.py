@@ -22,8 +22,8 @@ from niah.plotter.formatting import control_labels
 from niah.plotter.heatmap import figure_of
 from niah.plotter.summary import View
 from niah.plotter.terminal import summary_view
-from niah.records import Cell, Control, Grid, Share
 from niah.tasks import task_of
+from niah.verdict.records import Cell, Control, Grid, Share
 from niah.verdict.sample import share_of
 
 READER = ("--provider", "simulated", "--model")

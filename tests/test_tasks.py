@@ -27,7 +27,7 @@ from niah.generator.synthetic import spoken, vocabulary_file
 from niah.generator.templated import NEEDLE, WORDS, pair_values, spare_terms
 from niah.generator.tokenizers import tokenizer_of
 from niah.providers.simulated import simulated, transport
-from niah.records import Grid, Planting, Transcript, Trial
+from niah.records import Planting, Transcript, Trial
 from niah.runlog.log import open_log
 from niah.runner.progress import Observer
 from niah.runner.session import Session
@@ -43,6 +43,7 @@ from niah.text.renamed import RENAMED
 from niah.text.seeded import Draw
 from niah.text.wording import LANGUAGES, wording_of
 from niah.verdict.grid import grid_of
+from niah.verdict.records import Grid
 
 SPEECH = "We talked about Oslo and the number 4830172 for an hour."
 PLANTING = [name for name in task_names() if name != "natural"]

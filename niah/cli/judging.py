@@ -18,11 +18,10 @@ from niah.errors import ConfigError
 from niah.plotter.ci import judgement_json, junit_xml, outputs, summary_markdown, workflow_commands
 from niah.plotter.formatting import found_label
 from niah.plotter.report_text import judgement_lines
-from niah.records import Grid
 from niah.runs import own_run_folder, plain_name
 from niah.text.outside import visible
 from niah.verdict.baseline import baseline_json, mean_baseline
-from niah.verdict.records import Judgement
+from niah.verdict.records import Grid, Judgement
 
 LEAST_FOUND = 0.5  # of a baseline that can tell much
 

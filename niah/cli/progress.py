@@ -21,7 +21,7 @@ from niah.experiment.experiment import Experiment
 from niah.plotter.formatting import plural
 from niah.plotter.terminal import LiveView
 from niah.plotter.wrapping import middle_cut
-from niah.records import Grid, Part, Result, Row
+from niah.records import Part, Result, Row
 from niah.runlog.log import RunLog
 from niah.runner.budget import Spent
 from niah.runner.progress import INTERRUPTED, Meter, Observer, Progress, Trouble
@@ -29,6 +29,7 @@ from niah.text.lengths import label_of
 from niah.text.outside import visible, without_secrets
 from niah.text.shares import digits, duration
 from niah.verdict.grid import grid_of
+from niah.verdict.records import Grid
 
 if TYPE_CHECKING:
     from niah.providers import HttpRequest

@@ -20,9 +20,9 @@ from niah.plotter.canvas import colour_map, colours_of
 from niah.plotter.formatting import CONTROL_WORDS, commonest, unscored_label, value_label
 from niah.plotter.look import TURNS, Look, luminance
 from niah.plotter.summary import View, held_by
-from niah.records import Cell, Grid
 from niah.text.lengths import label_of
 from niah.text.shares import depth_label, percent
+from niah.verdict.records import Cell, Grid
 
 GAP = 0.35  # between the heatmap and the rows of controls, in rows
 DARK = 0.3  # luminance below which ink is white

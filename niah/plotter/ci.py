@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING
 
 from niah.plotter.formatting import found_label, unscored_label, value_label
 from niah.plotter.report_text import finding_words, more_words, standing, worst_first
-from niah.records import Cell, Grid
 from niah.text.lengths import label_of
 from niah.text.shares import depth_label, percent
-from niah.verdict.records import Judgement, Verdict, model_label
+from niah.verdict.records import Cell, Grid, Judgement, Verdict, model_label
 
 if TYPE_CHECKING:
     from junitparser.junitparser import FinalResult

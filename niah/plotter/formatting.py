@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from niah.records import Cell, Grid, Share
 from niah.text.shares import percent
 from niah.verdict.grid import MISSING, counts_of
+from niah.verdict.records import Cell, Grid, Share
 
 
 def value_label(mean: float) -> str:

@@ -59,11 +59,11 @@ from niah.plotter.summary import (
     sure_label,
 )
 from niah.plotter.wrapping import middle_cut
-from niah.records import Grid, Row
+from niah.records import Row
 from niah.text.lengths import label_of
 from niah.text.shares import percent
 from niah.verdict.grid import MISSING, counts_of
-from niah.verdict.records import Comparison
+from niah.verdict.records import Comparison, Grid
 
 FOUND = "share of trials found"
 LEVEL = 0.05

@@ -16,7 +16,7 @@ from pathlib import Path
 from niah.errors import writing
 from niah.plotter.look import Look
 from niah.plotter.summary import View
-from niah.records import Grid
+from niah.verdict.records import Grid
 
 GRID_SCHEMA = SUITE_SCHEMA = 1
 

@@ -16,7 +16,6 @@ from niah.plotter.formatting import (
 )
 from niah.plotter.summary import bracket_lines, far_lines, reading_lines, shape_lines, weakest_lines
 from niah.plotter.wrapping import Words
-from niah.records import Share
 from niah.text.lengths import label_of
 from niah.text.shares import depth_label, percent, seconds_label
 from niah.verdict.engine import EngineVerdict
@@ -27,6 +26,7 @@ from niah.verdict.records import (
     Judgement,
     Paired,
     RunReport,
+    Share,
     Verdict,
     model_label,
 )

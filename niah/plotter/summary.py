@@ -17,7 +17,6 @@ from niah.plotter.formatting import (
     unscored_labels,
 )
 from niah.plotter.wrapping import shortened
-from niah.records import Grid
 from niah.text.lengths import label_of
 from niah.text.shares import digits, percent
 from niah.verdict.ladder import Bracket, Effective, Step, bracket_words
@@ -25,6 +24,7 @@ from niah.verdict.records import (
     ByDepth,
     ByLength,
     EffectiveLength,
+    Grid,
     Pattern,
     RunReport,
     model_label,

@@ -33,10 +33,9 @@ from niah.plotter.formatting import (
 )
 from niah.plotter.look import luminance, red_green
 from niah.plotter.wrapping import Words, words_for
-from niah.records import Cell, Control, Grid
 from niah.text.lengths import label_of
 from niah.text.shares import depth_label, percent
-from niah.verdict.records import model_label
+from niah.verdict.records import Cell, Control, Grid, model_label
 
 _T = TypeVar("_T")
 

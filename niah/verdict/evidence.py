@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 
-from niah.records import Grid, Header, Outcome, Row
+from niah.records import Header, Outcome, Row
 from niah.verdict.baseline import Baseline, served_by
 from niah.verdict.gate_config import GateConfig
 from niah.verdict.grid import grid_of, uneven_notes, unpaired_notes
 from niah.verdict.pairs import Pairs
+from niah.verdict.records import Grid
 from niah.verdict.sample import BANDS, FEWEST_CLUSTERS, Sample, Samples, band_of, clusters_shared
 
 

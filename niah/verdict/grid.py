@@ -8,9 +8,10 @@ from dataclasses import replace
 from typing import Any
 
 from niah.messages import MediaSize, media_size
-from niah.records import CONTROLS, Cell, Control, Grid, Header, Outcome, Row, Share
+from niah.records import CONTROLS, Header, Outcome, Row
 from niah.text.shares import percent
 from niah.verdict.ladder import Ladder
+from niah.verdict.records import Cell, Control, Grid, Share
 from niah.verdict.sample import sample_of, share_of
 
 MISSING = "missing"  # a planned trial that has not been run

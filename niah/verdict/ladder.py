@@ -24,12 +24,12 @@ from itertools import product
 from math import ceil, exp, floor, inf, lgamma, log
 
 from niah.errors import RunError
-from niah.records import Grid, Header, Outcome, Row
+from niah.records import Header, Outcome, Row
 from niah.text.lengths import label_of
 from niah.text.seeded import adaptive_places
 from niah.text.shares import percent
 from niah.verdict.exact import at_least, at_most
-from niah.verdict.records import EXIT_CODES, Verdict
+from niah.verdict.records import EXIT_CODES, Grid, Verdict
 
 # trials, all found, that the bet on "above" is made with: what holds is found nearly always
 LEAN = 80

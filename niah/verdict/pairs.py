@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from math import floor, sqrt
 from statistics import fmean, stdev
 
-from niah.records import Grid, Header, Row, Trial
+from niah.records import Header, Row, Trial
 from niah.verdict.baseline import Baseline, baseline_of, check_comparable
 from niah.verdict.exact import (
     at_least,
@@ -30,7 +30,7 @@ from niah.verdict.exact import (
     student_quantile,
 )
 from niah.verdict.grid import counts_of, grid_of, uneven_notes, unpaired_notes
-from niah.verdict.records import CellChange, Comparison, Paired, model_label
+from niah.verdict.records import CellChange, Comparison, Grid, Paired, model_label
 from niah.verdict.sample import (
     BANDS,
     FEWEST_CLUSTERS,

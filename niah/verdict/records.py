@@ -11,10 +11,82 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from niah.messages import MediaSize
-from niah.records import Grid, Share
 
 if TYPE_CHECKING:
     from niah.verdict.ladder import Bracket
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """All trials at one length and depth."""
+
+    context_length: int
+    depth_percent: float
+    n: int  # scored trials
+    mean: float | None  # None where nothing was scored
+    low: float | None  # Wilson 95 % interval
+    high: float | None
+    outcomes: Mapping[str, int] = field(default_factory=dict)
+    answer_classes: Mapping[str, int] = field(default_factory=dict)
+    normalised: float | None = None  # between guess rate (0) and oracle (1), where both were run
+    by_rule: bool = False  # stopped when its length was decided: no interval of a fixed n holds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Share:
+    """A share with its count and Wilson 95 % interval."""
+
+    mean: float | None
+    n: int
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Control:
+    """Control trials of one kind: what is right without needle, haystack, or anything."""
+
+    control: str  # absent, closed-book or oracle
+    context_length: int | None  # of absent only
+    n: int  # scored trials
+    mean: float | None  # of absent: the share that says so; the rest is the hallucination rate
+    low: float | None
+    high: float | None
+    answer_classes: Mapping[str, int] = field(default_factory=dict)
+    outcomes: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grid:
+    """All cells of a run, with what a reader must know to judge them."""
+
+    model: str
+    task: str
+    haystack: str
+    tokenizer: str
+    epochs: int
+    simulated: bool
+    unique_share: float | None  # the smallest of any trial
+    whole: Share
+    cells: tuple[Cell, ...]  # by length, then depth
+    # of all cells; "near-miss: other time" with detail
+    answer_classes: Mapping[str, int] = field(default_factory=dict)
+    parts: Mapping[str, Share] = field(default_factory=dict)  # what is scored apart
+    normalised: float | None = None
+    controls: tuple[Control, ...] = ()
+    by_control: Mapping[str, Share] = field(default_factory=dict)  # each kind of control, whole
+    depth_of: str = "the needle"  # what the depth axis is the depth of
+    imported: str | None = None  # the tool whose results these are
+    adaptive: str | None = None  # what an adaptive run found, in words
+    media: Mapping[int, MediaSize] = field(default_factory=dict)  # of lengths, the median trial's
+
+    @property
+    def context_lengths(self) -> tuple[int, ...]:
+        return tuple(sorted({c.context_length for c in self.cells}))
+
+    @property
+    def depths(self) -> tuple[float, ...]:
+        return tuple(sorted({c.depth_percent for c in self.cells}))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

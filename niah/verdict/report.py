@@ -16,7 +16,7 @@ from math import ceil, exp, log, sqrt
 from statistics import fmean, linear_regression, median, variance
 from typing import Any
 
-from niah.records import Grid, Header, Outcome, Row, Share
+from niah.records import Header, Outcome, Row
 from niah.verdict.effective import RULES, effective_length, least_trials, rule_of
 from niah.verdict.exact import log_choices, student_quantile
 from niah.verdict.grid import MISSING, counts_of, grid_of, uneven_notes, unscored_of
@@ -25,10 +25,12 @@ from niah.verdict.records import (
     ByDepth,
     ByLength,
     Contrast,
+    Grid,
     Growth,
     Pattern,
     Region,
     RunReport,
+    Share,
     Times,
 )
 from niah.verdict.sample import (

@@ -15,8 +15,9 @@ from functools import cached_property
 from math import ceil, floor, sqrt
 from statistics import NormalDist
 
-from niah.records import Header, Outcome, Row, Share
+from niah.records import Header, Outcome, Row
 from niah.verdict.exact import at_least, at_most, student_above, student_quantile
+from niah.verdict.records import Share
 
 Z_95 = 1.959963984540054  # two-sided 95 %
 FEWEST_CLUSTERS = 5  # one-sided at 5 %, fewer signs cannot decide: 1/2 ** 4 is above it

@@ -35,9 +35,9 @@ from niah.plotter.summary import (
     recipe_line,
     weakest_lines,
 )
-from niah.records import Header, Prompt, Result, Share, Trial
+from niah.records import Header, Prompt, Result, Trial
 from niah.verdict.pairs import Agreed
-from niah.verdict.records import Comparison
+from niah.verdict.records import Comparison, Share
 from niah.verdict.sample import BANDS
 
 SCRIPTS = (
