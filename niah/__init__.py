@@ -13,9 +13,13 @@ if TYPE_CHECKING:
     from niah.api import (
         async_sweep,
         build,
+        collect,
         compare,
         gate,
         haystack,
+        import_prompts,
+        import_results,
+        merge,
         open_run,
         page,
         plan,
@@ -30,27 +34,11 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-_WHERE = {
-    **dict.fromkeys(
-        (
-            *(
-                "async_sweep",
-                "build",
-                "collect",
-                "compare",
-                "gate",
-                "haystack",
-                "import_prompts",
-                "import_results",
-            ),
-            *("merge", "open_run", "page", "plan", "power", "rescore", "sweep"),
-        ),
-        "niah.api",
-    ),
-    "effective": "niah.studies",
+_WHERE = {  # all others are in niah.api
     "NiahError": "niah.errors",
     "Run": "niah.run",
     "RunConfig": "niah.experiment.config",
+    "effective": "niah.studies",
 }
 
 __all__ = [
@@ -77,11 +65,11 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _WHERE:
+    if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    import importlib
+    from importlib import import_module
 
-    return getattr(importlib.import_module(_WHERE[name]), name)
+    return getattr(import_module(_WHERE.get(name, "niah.api")), name)
 
 
 def __dir__() -> list[str]:

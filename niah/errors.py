@@ -1,5 +1,4 @@
-"""Every error niah raises on purpose. Each message says what is wrong, what is allowed, what to
-do."""
+"""Every error niah raises on purpose: each says what is wrong, what is allowed, what to do."""
 
 from __future__ import annotations
 
@@ -31,17 +30,14 @@ class UnknownName(ConfigError):
         near = difflib.get_close_matches(name, names, n=MOST_NEAR, cutoff=0.5)
         said = f"unknown {kind} {name!r}" + (f"; did you mean {near[0]!r}?" if near else "")
         shown = [*near, *(n for n in names if n not in near)] if len(names) <= MOST_LISTED else near
-        there = (
-            f"known: {listed(shown, len(names), len(said))}"
-            if shown
-            else f"{len(names)} others are known"
-        )
+        there = f"{len(names)} others are known"
+        if shown:
+            there = f"known: {listed(shown, len(names), len(said))}"
         super().__init__(f"{said} ({there})")
 
 
 def listed(names: Iterable[str], of: int, said: int) -> str:
-    """Names of so many, the first as far as they fit on a line behind what is said; and how many
-    more there are."""
+    """Names of so many, as far as they fit on a line behind what is said, and how many more."""
     shown: list[str] = []
     for name in names:
         if shown and said + len(", ".join([*shown, name])) > MOST_SIGNS:

@@ -1,5 +1,7 @@
-"""How this niah was installed: what to type for one of its extras, whose the command ``niah`` is,
-and what other packages bring: tasks and providers by entry points, loaded when they are asked for.
+"""How this niah was installed, and what other packages bring.
+
+It tells what to type for one of its extras, whose the command ``niah`` is, and which tasks and
+providers there are by entry points, which are loaded when they are asked for.
 
 What to type follows from what pip wrote down when it installed niah (PEP 610): a checkout, a
 repository, a file, or nothing, which means by name from an index. So a hint names no place that
@@ -34,8 +36,7 @@ def install_hint(*extras: str) -> str:
 
 
 def pip_install() -> str:
-    """``pip install`` for the environment that niah runs in, also where that one is not
-    activated."""
+    """``pip install`` for the environment that niah runs in, activated or not."""
     import shutil
 
     python = _shown(Path(sys.executable))
@@ -50,8 +51,7 @@ def pip_install() -> str:
 def script_warning() -> str | None:
     """One line where the command ``niah`` beside this Python runs something else, or None.
 
-    Another distribution (needlehaystack 2) installs a command of that name, and pip overwrites in
-    silence.
+    Another distribution (needlehaystack 2) brings such a command, and pip overwrites in silence.
     """
     import sysconfig
 
@@ -63,8 +63,8 @@ def script_warning() -> str | None:
     if owner is None and path.suffix == ".exe":  # a launcher, which may hold its script compressed
         return None
     return (
-        f"the command {SCRIPT!r} in {folder} belongs to {owner or 'another package'}; type "
-        f"{DISTRIBUTION!r} or 'python -m niah' for this one, which is {DISTRIBUTION}"
+        f"the command {SCRIPT!r} in {folder} belongs to {owner or 'another package'};"
+        f" type {DISTRIBUTION!r} or 'python -m niah' for this one, which is {DISTRIBUTION}"
     )
 
 
@@ -100,8 +100,7 @@ def _script_owner() -> str | None:
 
 @functools.cache
 def _origin() -> Mapping[str, Any]:
-    """What direct_url.json says; of a checkout that is on the path without being installed, its
-    folder."""
+    """What direct_url.json says; of a checkout that is not installed its folder."""
     from importlib import metadata
 
     try:
@@ -135,7 +134,6 @@ def _requirement(extras: str, origin: Mapping[str, Any]) -> str:
 def _shown(path: Path) -> str:
     """A path as short as it can be typed from here."""
     try:
-        short = path.relative_to(Path.cwd())
+        return str(path.relative_to(Path.cwd()))
     except (ValueError, OSError):  # elsewhere, or the current folder is gone
         return str(path)
-    return str(short)

@@ -1,7 +1,6 @@
 """The nouns of a request and of what reached the model: messages with their parts, tools, chunks.
-Frozen records.
 
-Imports nothing of ours.
+Frozen records, as all nouns. Imports nothing of ours.
 """
 
 from __future__ import annotations
@@ -21,8 +20,7 @@ class TextPart:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MediaPart:
-    """A picture or a stretch of sound in a message. Its bytes are fetched when a request is
-    built."""
+    """A picture or a stretch of sound in a message; its bytes are fetched for a request."""
 
     mime: str  # image/png, audio/wav
     digest: str  # SHA-256 of the bytes, hex
@@ -52,8 +50,7 @@ class ToolCall:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """One turn. An assistant's may call a tool; a tool's is the result of the call that it
-    names."""
+    """One turn. An assistant's may call a tool; a tool's is the result of a call."""
 
     role: Literal["system", "user", "assistant", "tool"]
     parts: tuple[TextPart | MediaPart, ...] = ()
@@ -74,8 +71,7 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivered:
-    """What of a prompt reached the model in the call that was answered, and how. None where a
-    delivery has no such."""
+    """What of a prompt reached the model in the call that was answered; None: no such thing."""
 
     tokens: int  # of the text that was sent, in the run's tokenizer
     needles: float | None = None  # share of the needles that are asked about whose text was in it
@@ -91,9 +87,7 @@ class Delivered:
     start_s: float | None = None  # where the needle begins
     text_tokens: int | None = None  # of what stays text beside pages and sound
     media_tokens: int | None = None  # of pages and sound, by the service's published formula
-    overhead_tokens: int | None = (
-        None  # that the turns take beside the text, as the server counts; None: not known
-    )
+    overhead_tokens: int | None = None  # of turns beside their text, as the server counts, if known
     embed_calls: int | None = (
         None  # requests to the server of vectors; a text is sent once in a run
     )
@@ -123,18 +117,14 @@ class MediaSize:
     @property
     def words(self) -> str:
         """The size, and how much text one token of it holds: what legibility costs."""
-        size = (
-            f"{self.label} min of speech"
-            if self.pages is None
-            else f"{self.label} page{'s' * (self.pages != 1)}"
-        )
+        if self.pages is None:
+            kind, size = "audio", f"{self.label} min of speech"
+        else:
+            kind, size = "image", f"{self.label} page{'s' * (self.pages != 1)}"
         if not self.media_tokens:
             return f"{size}, whose tokens are not known"
-        kind = "audio" if self.pages is None else "image"
-        return (
-            f"{size}, {self.media_tokens:,} {kind} tokens, "
-            f"{self.text_tokens / self.media_tokens:.2f} text tokens per {kind} token"
-        )
+        share = f"{self.text_tokens / self.media_tokens:.2f} text tokens per {kind} token"
+        return f"{size}, {self.media_tokens:,} {kind} tokens, {share}"
 
 
 def media_size(tokens: int, told: Delivered | None) -> MediaSize | None:
