@@ -80,7 +80,13 @@ def test_other_lists_of_lengths_are_refused(text: str | list[str]) -> None:
         lengths_of(text)
 
 
-@pytest.mark.parametrize("text", ["101", "-1", "deep", "0:100", "0:100:0", "50:10:5", "", "nan"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "101", "-1", "deep", "0:100", "0:100:0", "50:10:5", "", "nan",
+        "0:100:1e-320", "0:100:1e-9", "0:100:1e-6",
+    ],
+)  # fmt: skip
 def test_other_depths_are_refused(text: str) -> None:
     with pytest.raises(ConfigError, match=r"depth"):
         depths_of(text)

@@ -414,6 +414,8 @@ def test_wrong_input_is_one_clear_line_and_exit_2(
     [
         ("lenghts = '1k'", "unknown config key in c.toml 'lenghts'; did you mean 'lengths'?"),
         ("lengths = ", "c.toml: not a TOML file"),
+        ("lengths = " + "[" * 5_000, "c.toml: nested too deep to be read"),
+        (f"[lengths{'.a' * 4_000}]", "c.toml: nested too deep to be read"),
         ("epochs = 'x'", "epochs = 'x': use a whole number"),
         ("depths = [0, 120]", "depth 120"),
         ("haystack_per = 'cell'", "haystack_per = 'cell'"),

@@ -105,7 +105,7 @@ def read_manifest(name: str) -> Manifest:
             source=source,
             episodes=episodes,
         )
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise HaystackError(
             f"{path}: not a usable manifest ({error}); import the transcripts again"
         ) from error

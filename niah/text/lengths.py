@@ -25,6 +25,7 @@ _LENGTH = re.compile(r"^(\d{1,12}(?:\.\d+)?)([kKmM千万萬]?)$")
 _GEOMETRIC = re.compile(r"^([^.:]+(?:\.\d+\w?)?)\.\.([^:]+?)(?::(\d+))?$")
 
 MOST = 1_000
+_LEAST_STEP = 1e-6  # of depths, which are told to so many digits
 _Number = TypeVar("_Number", int, float)
 Given = str | float | Sequence[str | float]
 
@@ -69,7 +70,7 @@ def _lengths_in(item: str) -> list[int]:
     if len(parts) == 3:
         start, stop, step = length_of(parts[0]), length_of(parts[1]), length_of(parts[2], least=1)
         if start <= stop:
-            return list(range(start, stop + 1, step))[:MOST]
+            return list(range(start, stop + 1, step)[:MOST])
     raise ConfigError(f"lengths {item!r}: a range is start:stop:step, rising, like 10k:50k:10k")
 
 
@@ -99,7 +100,7 @@ def depths_of(value: Given) -> tuple[float, ...]:
         parts = [_percent(item, part) for part in str(item).split(":")]
         if len(parts) == 1:
             depths.add(parts[0])
-        elif len(parts) == 3 and parts[2] > 0 and parts[0] <= parts[1]:
+        elif len(parts) == 3 and parts[2] >= _LEAST_STEP and parts[0] <= parts[1]:
             steps = min(MOST, int((parts[1] - parts[0]) / parts[2] + 1e-9))
             depths |= {round(parts[0] + i * parts[2], 6) for i in range(steps + 1)}
         else:

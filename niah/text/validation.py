@@ -27,6 +27,8 @@ def table_in(path: Path, advice: str = "") -> dict[str, Any]:
         return table
     except TypeError as error:
         raise ConfigError(f"{path}: dates and times have no meaning here; quote them") from error
+    except RecursionError:
+        raise ConfigError(f"{path}: nested too deep to be read") from None
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read ({error.strerror}){advice}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
