@@ -160,8 +160,9 @@ class Function(OpenAI):
         except Exception as error:  # somebody else's function may raise anything
             raise NoAnswer(f"{type(error).__name__}: {error}") from error
         if not isinstance(answer, str):
-            kind = type(answer).__name__
-            raise NoAnswer(f"{self.service.model} returned {kind}; an answer is a string")
+            raise NoAnswer(
+                f"{self.service.model} returned {type(answer).__name__}; an answer is a string"
+            )
         return answer, None
 
 
