@@ -45,10 +45,12 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture
 def niah_sweep(request: pytest.FixtureRequest) -> Callable[..., Any]:
-    """A function that sweeps, judges and returns the ``niah.Run``. It takes what ``niah.sweep`` and
-    a gate take."""
+    """A function that sweeps, judges and returns the ``niah.Run``.
 
-    def sweep(config: Any = None, *, baseline: Any = None, **settings: Any) -> Any:
+    It takes what ``niah.sweep`` and a gate take.
+    """
+
+    def sweep(config: Any = None, **settings: Any) -> Any:
         import niah
         from niah.runs import DEFAULT_RESULTS
         from niah.verdict.gate_config import GateConfig
@@ -57,19 +59,18 @@ def niah_sweep(request: pytest.FixtureRequest) -> Callable[..., Any]:
         if mark is not None:
             config = config or (mark.args[0] if mark.args else None)
             settings = {**mark.kwargs, **settings}
-        baseline = settings.pop("baseline", baseline)
+        baseline = settings.pop("baseline", None)
         limits = {key: settings[key] for key in GateConfig.model_fields if key in settings}
         settings = {
-            key: v
-            for key, v in settings.items()
+            key: value
+            for key, value in settings.items()
             if key not in limits or key in niah.RunConfig.model_fields
         }
         results = request.config.getoption("--niah-results") or DEFAULT_RESULTS
         run = niah.sweep(config, results=results, **settings)
         request.node.stash.setdefault(_RUNS, []).append(_text_of(run))
-        is_asked = baseline is not None or limits.keys() - {"price"}
-        judged = run.gate(baseline=baseline, results=results, **limits) if is_asked else None
-        _outcome(judged)
+        if baseline is not None or limits.keys() - {"price"}:
+            _outcome(run.gate(baseline=baseline, results=results, **limits))
         return run
 
     return sweep
@@ -89,13 +90,11 @@ class InvalidInstrument(Exception):
 
 
 def _outcome(judged: Any) -> None:
-    """Fails, skips or errors by a verdict; returns where it is a pass, or nothing was asked."""
-    if judged is None or judged.verdict.value == "pass":
+    """Fails, skips or errors by a verdict; returns where it is a pass."""
+    if judged.verdict.value == "pass":
         return
-    why = (
-        "; ".join(finding.reason for finding in judged.findings if finding.verdict != "pass")
-        or judged.verdict.value
-    )
+    reasons = [finding.reason for finding in judged.findings if finding.verdict != "pass"]
+    why = "; ".join(reasons) or judged.verdict.value
     if judged.verdict.value == "fail":
         pytest.fail(f"niah: {why}", pytrace=False)
     if judged.verdict.value == "invalid":

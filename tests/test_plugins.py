@@ -69,6 +69,23 @@ def test_a_budget_is_the_sweeps_and_a_price_alone_asks_no_gate(pytester: pytest.
     pytester.runpytest_subprocess("-p", "no:cacheprovider").assert_outcomes(passed=2)
 
 
+def test_a_baseline_that_a_test_gives_goes_before_that_of_its_mark(
+    pytester: pytest.Pytester,
+) -> None:
+    sweep = SWEEP.format(model="perfect")
+    pytester.makepyfile(f"""
+        import pytest
+        def test_old(niah_sweep):
+            niah_sweep({sweep}, name="old")
+        @pytest.mark.niah({sweep}, name="new", baseline="nowhere")
+        def test_new(niah_sweep):
+            niah_sweep(baseline="old")
+    """)
+    ended = pytester.runpytest_subprocess("-p", "no:cacheprovider", "-rs")
+    ended.assert_outcomes(passed=1, skipped=1)  # too few trials to tell
+    ended.stdout.fnmatch_lines(["SKIPPED*niah: *"])
+
+
 def test_it_works_with_xdist(pytester: pytest.Pytester) -> None:
     sweep = SWEEP.format(model="perfect")
     pytester.makepyfile(f"""
