@@ -1,12 +1,11 @@
-"""One run as Python sees it: its grid, its trials as flat rows, its figures, verdicts and picture.
-No network."""
+"""One run as Python sees it: grid, trials as flat rows, figures, verdicts, picture. No network."""
 
 from __future__ import annotations
 
 import html
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -17,7 +16,7 @@ from niah.errors import ConfigError, RunError
 from niah.experiment.design import delivery_label
 from niah.plotter.look import LOOK, Look
 from niah.plotter.summary import View
-from niah.records import Header, Prompt, Result, Row
+from niah.records import Header, Prompt, Result, Row, Usage
 from niah.runlog.attempts import dollars_of
 from niah.runlog.log import LOG_NAME, read_log, read_rows
 from niah.runlog.marks import read_marks
@@ -59,12 +58,9 @@ class Run:
     said: tuple[str, ...] = ()  # what that sweep warned of
 
     def __repr__(self) -> str:
-        whole = self.grid.whole
-        found = (
-            "nothing scored"
-            if whole.mean is None
-            else f"{percent(whole.mean)} found (n = {whole.n})"
-        )
+        whole, found = self.grid.whole, "nothing scored"
+        if whole.mean is not None:
+            found = f"{percent(whole.mean)} found (n = {whole.n})"
         return f"<Run {self.folder}: {self.header.design.model}, {self.grid.task}, {found}>"
 
     @cached_property
@@ -75,12 +71,8 @@ class Run:
     @cached_property
     def view(self) -> View:
         """The run as pictures and pages show it."""
-        return View(
-            grid=self.grid,
-            report=self.report(),
-            date=self.header.created,
-            version=self.header.version,
-        )
+        made = self.header
+        return View(grid=self.grid, report=self.report(), date=made.created, version=made.version)
 
     @cached_property
     def complete(self) -> bool:
@@ -89,8 +81,7 @@ class Run:
 
     @cached_property
     def trials(self) -> list[dict[str, Any]]:
-        """A flat row for every finished trial, answers included: plain values for pandas, polars or
-        csv.
+        """A flat row for every finished trial, answers included, for pandas, polars or csv.
 
         Lengths and tokens are counted in the run's tokenizer, but for input, cached and output
         tokens, which are the server's; times are in seconds; None is "not measured".
@@ -106,34 +97,26 @@ class Run:
     @property
     def judges(self) -> Mapping[str, Mapping[str, float]]:
         """Verdicts of the models that were asked for a second opinion, by model and trial."""
-        read = (read_rows(log.parent) for log in sorted(self.folder.glob(f"judge-*/{LOG_NAME}")))
-        said = {header.design.model: rows for header, rows in read}
-        return {
-            judge: {
-                i: r.score
-                for i, r in rows.items()
-                if r.score is not None and r.answer_class != "off-format"
-            }
-            for judge, rows in said.items()
-        }
+        said: dict[str, dict[str, float]] = {}
+        for log in sorted(self.folder.glob(f"judge-*/{LOG_NAME}")):
+            header, rows = read_rows(log.parent)
+            clear = ((i, r.score) for i, r in rows.items() if r.answer_class != "off-format")
+            said[header.design.model] = {i: score for i, score in clear if score is not None}
+        return said
 
     @property
     def opinions(self) -> list[tuple[str, Agreed]]:
         """How the scores go with what people and judges say of the same answers."""
         scored = {i: r.score == 1 for i, r in self.rows.items() if r.score is not None}
-        said = {
-            "people": {
-                i: {"right": True, "wrong": False}.get(m["mark"]) for i, m in self.marks.items()
-            }
-        }
-        said |= {
-            f"judge {judge}": {i: v == 1 for i, v in verdicts.items()}
-            for judge, verdicts in self.judges.items()
-        }
-        pairs = {
-            who: [(scored[i], v) for i, v in of.items() if i in scored] for who, of in said.items()
-        }
-        return [(who, agreed(of)) for who, of in pairs.items() if of]
+        marks = {"right": True, "wrong": False}
+        said = {"people": {i: marks.get(m["mark"]) for i, m in self.marks.items()}}
+        for model, verdicts in self.judges.items():
+            said[f"judge {model}"] = {i: score == 1 for i, score in verdicts.items()}
+        pairs = (
+            (who, [(scored[i], told) for i, told in of.items() if i in scored])
+            for who, of in said.items()
+        )
+        return [(who, agreed(of)) for who, of in pairs if of]
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -142,13 +125,11 @@ class Run:
 
     @property
     def dollars(self) -> float | None:
-        """What all answered trials have cost; None where a price or a count of tokens is not
-        known."""
+        """What all answered trials have cost; None: a price or a count of tokens is not known."""
         return dollars_of(self.header, self.rows.values(), None)
 
     def report(self, rules: Sequence[str] = RULES) -> RunReport:
-        """All figures of the run. Raises ConfigError for a rule of the effective length that is not
-        there."""
+        """All figures of the run. Raises ConfigError for an unknown rule of effective length."""
         return report_of(self.header, self.rows.values(), rules, self.grid)
 
     def summary(self) -> str:
@@ -184,23 +165,21 @@ class Run:
         these_only: bool = False,
         results: str | Path = DEFAULT_RESULTS,
     ) -> Comparison:
-        """What has changed since an older run of the same trials; a drop above 0 means that this
-        one is worse.
+        """What has changed since an older run of the same trials; a drop above 0: this is worse.
 
         ``these_only``: the tests ask about the haystacks of the runs and no others. Raises RunError
         for other trials.
         """
-        before = open_run(older, results)
-        return comparison_of(
-            (before.header, list(before.rows.values())),
-            (self.header, list(self.rows.values())),
-            these_only=these_only,
-        )
+        before = open_run(older, results)._measured
+        return comparison_of(before, self._measured, these_only=these_only)
+
+    @property
+    def _measured(self) -> tuple[Header, list[Row]]:
+        return self.header, list(self.rows.values())
 
     @property
     def turns(self) -> dict[int, int]:
-        """Turns of the conversation by context length, the median of its trials; empty where none
-        was sent as turns."""
+        """Turns of the conversation, if any, by context length: the median of its trials."""
         counts: dict[int, list[int]] = {}
         for row in self.rows.values():
             if row.delivered is not None and row.delivered.turns and row.trial.control is None:
@@ -208,28 +187,23 @@ class Run:
         return {length: int(median(own)) for length, own in sorted(counts.items())}
 
     def delivery(self, first: Run | None = None) -> Delivery:
-        """How this run's contexts were delivered, what that cost, and how it stands to another of
-        the same trials."""
-        from niah.verdict.deliveries import (  # brings numpy, which a gate does not need
-            Delivery,
-            crossover_of,
-            figures_of,
-        )
+        """How contexts were delivered, what that cost, and how it stands to another run's way."""
+        # brings numpy, which a gate does not need
+        from niah.verdict.deliveries import Delivery, crossover_of, figures_of
 
-        rows, before = (
-            list(self.rows.values()),
-            None if first is None else list(first.rows.values()),
-        )
-        name = delivery_label(self.header.config).removeprefix(", ") or "full"
-        if first is None or before is None:
-            return Delivery(name=name, figures=figures_of(rows), dollars=self.dollars)
-        pairs = pairs_of(baseline_of(first.header, before), self.header, rows, partly=True)
-        crossovers = [crossover_of(pairs, better=better) for better in (True, False)]
-        return Delivery(
-            name=name,
+        header, rows = self._measured
+        told = Delivery(
+            name=delivery_label(header.config).removeprefix(", ") or "full",
             figures=figures_of(rows),
             dollars=self.dollars,
-            comparison=comparison_of((first.header, before), (self.header, rows)),
+        )
+        if first is None:
+            return told
+        pairs = pairs_of(baseline_of(*first._measured), header, rows, partly=True)
+        crossovers = [crossover_of(pairs, better=better) for better in (True, False)]
+        return replace(
+            told,
+            comparison=comparison_of(first._measured, self._measured),
             crossovers=tuple(c for c in crossovers if c is not None),
         )
 
@@ -241,7 +215,7 @@ class Run:
         A run with a task or haystack of one's own needs them again. Raises RunError for a trial
         that is not there, and where haystack or niah have changed since.
         """
-        from niah.experiment.experiment import prompt_again  # these bring haystacks
+        from niah.experiment.experiment import prompt_again  # brings haystacks
         from niah.experiment.own import Own
 
         if trial_id not in self.rows:
@@ -249,25 +223,23 @@ class Run:
         return prompt_again(self.header, self.rows[trial_id], Own(task=task, haystack=haystack))
 
     def as_baseline(self) -> Baseline:
-        """The run as one that others are compared with. Raises RunError where trials are missing or
-        errors."""
+        """The run as one that others are compared with. Raises RunError for an unfinished one."""
         if self.header.design.adaptive:
             raise RunError(
                 f"{self.folder} is adaptive: its answers chose its trials, so it is no baseline"
             )
         if not self.complete:  # what is not there cannot be lost
             raise RunError(
-                f"{self.folder}: {unfinished_of(self.grid)} trials are missing or errors; "
-                "finish the run before it is a baseline"
+                f"{self.folder}: {unfinished_of(self.grid)} trials are missing or errors;"
+                " finish the run before it is a baseline"
             )
         return baseline_of(self.header, self.rows.values())
 
     def heatmap(self, path: str | Path | None = None, palette: str = PALETTE, **look: Any) -> Path:
-        """Draw the heatmap into a PNG, SVG or PDF (by default heatmap.png in the folder) and return
-        its path. ``look``: size ("slide", "post", "paper"), dark, true_depths.
+        """Draw the heatmap as PNG, SVG or PDF (by default heatmap.png in the folder); its path.
 
-        Raises ConfigError for another kind of file or a place that cannot be written, UnknownName
-        for a palette.
+        ``look``: size ("slide", "post", "paper"), dark, true_depths. Raises ConfigError for another
+        kind of file or a place that cannot be written, UnknownName for a palette.
         """
         from niah.plotter.heatmap import save_heatmaps  # 0.8 s of matplotlib
 
@@ -312,25 +284,24 @@ class Run:
 
     def _evidence(self, gates: GateConfig, baseline: Baseline | None) -> Evidence:
         """The run with its pairs and its price."""
-        stored, pairs = list(self.rows.values()), None
+        (header, rows), pairs, dollars = self._measured, None, None
         if baseline is not None:
-            check_baseline(baseline, self.header, stored)
-            pairs = pairs_of(baseline, self.header, stored, these_only=gates.haystacks == "these")
+            check_baseline(baseline, header, rows)
+            pairs = pairs_of(baseline, header, rows, these_only=gates.haystacks == "these")
+        if gates.max_cost is not None:
+            dollars = dollars_of(header, rows, gates.price)
         return Evidence(
             now=datetime.now(UTC),
-            header=self.header,
-            results=tuple(stored),
+            header=header,
+            results=tuple(rows),
             limits=gates,
             pairs=pairs,
-            dollars=(
-                dollars_of(self.header, stored, gates.price) if gates.max_cost is not None else None
-            ),
+            dollars=dollars,
         )
 
 
 def open_run(run: Run | str | Path, results: str | Path = DEFAULT_RESULTS) -> Run:
-    """A finished or half-finished run: by folder, by its name under ``results``, or the shipped
-    "example".
+    """A run, finished or not: by folder, by name under ``results``, or the shipped "example".
 
     Raises RunError, which says where it looked and which runs there are.
     """
@@ -343,14 +314,14 @@ def open_run(run: Run | str | Path, results: str | Path = DEFAULT_RESULTS) -> Ru
 
 def _flat(r: Result, model: str) -> dict[str, Any]:
     trial, place, response = r.trial, r.placements[0] if r.placements else None, r.response
-    usage = None if response is None else response.usage
+    usage = response.usage if response else Usage()
     return {
         "id": trial.id,
         "model": model,
         "task": trial.task,
         "context_length": trial.context_length,
         "depth_percent": trial.depth_percent,
-        "actual_depth_percent": None if place is None else place.actual_depth_percent,
+        "actual_depth_percent": place and place.actual_depth_percent,
         "epoch": trial.epoch,
         "control": trial.control,
         "outcome": r.outcome.value,
@@ -358,13 +329,13 @@ def _flat(r: Result, model: str) -> dict[str, Any]:
         "answer_class": r.answer_class,
         "explanation": r.explanation,
         "expected": ", ".join(r.targets),
-        "answer": None if response is None else response.text,
-        "stop_reason": None if response is None else response.stop_reason,
+        "answer": response and response.text,
+        "stop_reason": response and response.stop_reason,
         "error": r.error,
         "prompt_tokens": r.prompt_tokens,
-        "input_tokens": None if usage is None else usage.input_tokens,
-        "cached_tokens": None if usage is None else usage.cached_tokens,
-        "output_tokens": None if usage is None else usage.output_tokens,
+        "input_tokens": usage.input_tokens,
+        "cached_tokens": usage.cached_tokens,
+        "output_tokens": usage.output_tokens,
         "first_token_s": r.first_token_s,
         "total_s": r.total_s,
         "attempts": r.attempts,
@@ -375,17 +346,13 @@ def _flat(r: Result, model: str) -> dict[str, Any]:
 
 
 def _gates(config: GateConfig | str | Path | None, limits: Mapping[str, Any]) -> GateConfig:
-    if config is not None and limits:
+    if config is None:
+        return gate_config_of(limits)
+    if limits:
         raise ConfigError(
             f"gates as a file and as keywords ({', '.join(limits)}): give one of the two"
         )
-    if isinstance(config, GateConfig):
-        return config
-    return (
-        gate_config_of(limits)
-        if limits
-        else read_gate_config(None if config is None else Path(config))
-    )
+    return config if isinstance(config, GateConfig) else read_gate_config(Path(config))
 
 
 def _check_asked(gates: GateConfig, config: object, baseline: object) -> None:
@@ -397,6 +364,6 @@ def _check_asked(gates: GateConfig, config: object, baseline: object) -> None:
         )
     if baseline is None and not gates.asks:
         raise ConfigError(
-            "nothing to judge: give --baseline RUN, or --config with at least one gate, like"
-            " min_found"
+            "nothing to judge: give --baseline RUN,"
+            " or --config with at least one gate, like min_found"
         )

@@ -62,20 +62,20 @@ def folder_of(model: str) -> str:
 
 
 def folder_name(name: str | None, config: RunConfig) -> str:
-    """The given name, or one of the config's own, so that the same command finds the same
-    folder."""
+    """The given name, or one of the config's own: the same command finds the same folder."""
     if name is not None:
         return name
     identity = json.dumps(first_names(config.identity()), sort_keys=True)
     digest = hashlib.sha256(identity.encode()).hexdigest()[:6]
-    return plain_name(
-        f"{model_label(config.provider, str(config.model))}-{config.task}-{haystack_label(config.haystack)}-{digest}"
+    model, haystack = (
+        model_label(config.provider, str(config.model)),
+        haystack_label(config.haystack),
     )
+    return plain_name(f"{model}-{config.task}-{haystack}-{digest}")
 
 
 def run_folder(run: str, results: Path) -> Path:
-    """A run by folder, by name under the results folder, or the shipped example. Another folder of
-    that name is none.
+    """A run by folder, by name under the results folder, or the shipped example.
 
     Raises RunError, which says where it looked and which runs there are.
     """
@@ -85,9 +85,9 @@ def run_folder(run: str, results: Path) -> Path:
     if run == EXAMPLE and (_shipped_example() / LOG_NAME).is_file():
         return _shipped_example()
     known = sorted({EXAMPLE, *(path.parent.name for path in results.glob(f"*/{LOG_NAME}"))})
-    shown = ", ".join(known[:MOST_NAMES]) + (
-        f" and {len(known) - MOST_NAMES} more" if len(known) > MOST_NAMES else ""
-    )
+    shown = ", ".join(known[:MOST_NAMES])
+    if len(known) > MOST_NAMES:
+        shown += f" and {len(known) - MOST_NAMES} more"
     near = difflib.get_close_matches(run, known, n=1, cutoff=0.5)
     guess = f"; did you mean {near[0]!r}?" if near else ""
     raise RunError(f"{run}: no run here, nor in {results}{guess} (runs there: {shown})")
@@ -98,8 +98,8 @@ def own_run_folder(run: str, results: Path) -> Path:
     folder = run_folder(run, results)
     if _is_shipped(folder):
         raise RunError(
-            f"{run} came with niah and stays as it is; make one of your own: niah run demo --name"
-            " demo"
+            f"{run} came with niah and stays as it is;"
+            " make one of your own: niah run demo --name demo"
         )
     return folder
 
@@ -110,24 +110,21 @@ def own_or_new_folder(run: str, results: Path) -> Path:
 
 
 def beside(folder: Path, results: Path, name: str) -> Path:
-    """Where a further picture of a run goes by default: into its folder, but never into that of the
-    shipped example."""
+    """Where a further picture of a run goes by default: its folder, but never the example's."""
     return results / f"{folder.name}-{name}" if _is_shipped(folder) else folder / name
 
 
 def name_of(folder: Path) -> str:
-    """A run as commands take it here: one inside a suite with its suite; of a folder elsewhere no
-    path is told."""
+    """A run as commands take it here, with its suite; of a folder elsewhere no path is told."""
     if folder.is_absolute():
         return folder.name
-    return (
-        folder.relative_to(DEFAULT_RESULTS) if folder.is_relative_to(DEFAULT_RESULTS) else folder
-    ).as_posix()
+    if folder.is_relative_to(DEFAULT_RESULTS):
+        folder = folder.relative_to(DEFAULT_RESULTS)
+    return folder.as_posix()
 
 
 def has_begun(folder: Path) -> bool:
-    """Whether its log holds a line: that of a run without a result, or of one that was killed so
-    early, holds none."""
+    """Whether its log holds a line: without a result, or after so early a kill, it holds none."""
     log = folder / LOG_NAME
     if not log.is_file():
         return False
@@ -141,8 +138,7 @@ def finished_in(folder: Path) -> set[str]:
 
 
 def prompt_speed(folder: Path) -> float:
-    """Prompt tokens per second to the first token, over the timed trials of a run. Raises
-    ConfigError without any."""
+    """Prompt tokens per second to the first token, over the trials of a run. Raises ConfigError."""
     timed = [r for r in read_rows(folder)[1].values() if r.first_token_s]
     if not timed:
         raise ConfigError(
@@ -156,16 +152,14 @@ def _is_shipped(folder: Path) -> bool:
 
 
 def _shipped_example() -> Path:
-    from niah.generator.library import (
-        shared_root,
-    )  # 0.2 s that commands about finished runs do not need
+    # brings 0.2 s of imports that commands about finished runs do not need
+    from niah.generator.library import shared_root
 
     return (shared_root("results") / EXAMPLE).resolve()
 
 
 def run_folders(folder: Path, depth: int = DEPTH) -> Iterator[Path]:
-    """Every folder with a run log, by name. What lies inside a run (a judge's verdicts) is no run
-    of its own."""
+    """Every folder with a run log, by name. What lies inside a run, as a judge's, is no run."""
     try:
         inside = sorted(f for f in folder.iterdir() if f.is_dir() and not f.name.startswith("."))
         runs = {f for f in inside if (f / LOG_NAME).is_file()}
@@ -179,12 +173,14 @@ def run_folders(folder: Path, depth: int = DEPTH) -> Iterator[Path]:
 
 
 def runs_in(results: Path) -> Iterator[RunSummary | RunError]:
-    """A summary of every run in a folder, or why its log cannot be read. Raises RunError where
-    there is no folder."""
+    """A summary of every run in a folder, or why its log cannot be read.
+
+    Raises RunError where there is no folder.
+    """
     if not results.is_dir():
         raise RunError(
-            f"{results}: no such folder; runs are written there by 'niah run', or name another"
-            " folder"
+            f"{results}: no such folder;"
+            " runs are written there by 'niah run', or name another folder"
         )
     for folder in run_folders(results):
         name = folder.relative_to(results).as_posix()

@@ -14,8 +14,7 @@ from pathlib import Path
 from statistics import fmean
 
 from niah.errors import ConfigError, NiahError, RunError, writing
-from niah.experiment.config import RunConfig
-from niah.experiment.experiment import Experiment, experiment_of
+from niah.experiment.experiment import Experiment, experiment_again
 from niah.plotter.formatting import plural
 from niah.plotter.outputs import write_outputs
 from niah.plotter.page import Surroundings, Told, page_data, page_html, surroundings_of
@@ -167,7 +166,7 @@ def build(
     if not left:
         return
     try:
-        experiment = experiment or experiment_of(RunConfig(**run.header.config))
+        experiment = experiment or experiment_again(run.header)
         for r in sorted(left, key=lambda r: (r.score == 1, r.trial.epoch)):
             built.tokens += r.prompt_tokens
             if built.tokens > most_tokens:

@@ -275,6 +275,11 @@ def experiment_of(config: RunConfig, own: Own = NOTHING) -> Experiment:
     return _aligned(experiment, digest) if config.aligned else experiment
 
 
+def experiment_again(header: Header, own: Own = NOTHING) -> Experiment:
+    """The experiment of a run, loaded again."""
+    return experiment_of(RunConfig(**header.config), own)
+
+
 def prompt_again(header: Header, row: Row, own: Own = NOTHING) -> Prompt:
     """The prompt of a finished trial, built again. Raises RunError where that is another today."""
     if header.imported is not None:
@@ -282,7 +287,7 @@ def prompt_again(header: Header, row: Row, own: Own = NOTHING) -> Prompt:
             f"the run was imported from {header.imported}: its prompts cannot be built;"
             " list it without TRIAL"
         )
-    built = experiment_of(RunConfig(**header.config), own).prompt(row.trial)
+    built = experiment_again(header, own).prompt(row.trial)
     if built.digest != row.prompt_digest:
         raise RunError(
             f"trial {row.trial.id}: its prompt cannot be built again; "

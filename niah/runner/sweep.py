@@ -17,7 +17,7 @@ from pathlib import Path
 from niah.errors import NiahError, RunError
 from niah.experiment.config import RunConfig
 from niah.experiment.delivering import most_reply_tokens
-from niah.experiment.experiment import Experiment, experiment_of
+from niah.experiment.experiment import Experiment, experiment_again
 from niah.experiment.judge import Agreement, agreement, judge_experiment
 from niah.experiment.shards import FOLDER as SHARDS
 from niah.records import Result, Trial, Usage
@@ -273,7 +273,7 @@ def ask_judge(
             f"{folder} was imported from {header.imported}: "
             "its questions are not known, and no judge is asked"
         )
-    experiment = judge_experiment(experiment_of(RunConfig(**header.config)), stored, judge)
+    experiment = judge_experiment(experiment_again(header), stored, judge)
     if not experiment.trials:
         raise RunError(f"{folder}: no answer of this run has a score, so there is nothing to judge")
     with open_log(place, experiment.header()) as log, open_session(experiment, told) as session:
