@@ -1,5 +1,4 @@
-"""niah for Python: one function per verb, for notebooks, tests, plugins, and the command line
-itself.
+"""niah for Python: one function per verb, for notebooks, tests, plugins, and the command line.
 
 Every verb that makes prompts takes a config (the name of a shipped one, a TOML file, a RunConfig,
 or nothing) and settings by key, called as the flags of ``niah run`` are. ``task``, ``haystack`` and
@@ -7,8 +6,7 @@ or nothing) and settings by key, called as the flags of ``niah run`` are. ``task
 an answer. Variables ``NIAH_*`` set nothing here: what a program does stands in the program. Keys of
 providers are read from the environment and .env, as always.
 
-Imports stand inside functions where they bring haystacks or the network: finished runs need
-neither.
+Imports that bring haystacks or the network stand inside functions: finished runs need neither.
 """
 
 from __future__ import annotations
@@ -18,20 +16,18 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from niah.batches import Batches, collect_batches, look_at_batches, submit_batch
 from niah.elsewhere import (
-    Batches,
+    Folder,
     Rescored,
     collect,
-    collect_batches,
     import_prompts,
     import_results,
-    look_at_batches,
     merge,
     plan_run,
     prompt_lines,
     rescore,
     shard_of_run,
-    submit_batch,
 )
 from niah.errors import ConfigError, RunError
 from niah.run import PALETTE, Run, open_run
@@ -75,11 +71,11 @@ __all__ = [
 
 if TYPE_CHECKING:
     from niah.experiment.config import RunConfig
-    from niah.experiment.experiment import Experiment
+    from niah.experiment.experiment import Choose, Experiment
     from niah.experiment.own import Own
     from niah.experiment.planning import Plan
     from niah.generator.haystack import Haystack
-    from niah.records import Header, Result, Row, Trial
+    from niah.records import Header, Result
     from niah.runner.background import Stoppable
     from niah.runner.progress import Observer
     from niah.verdict.gate_config import GateConfig
@@ -87,7 +83,6 @@ if TYPE_CHECKING:
     from niah.verdict.records import Comparison, Judgement
 
     Config: TypeAlias = RunConfig | str | Path | None
-Folder: TypeAlias = str | Path
 AnyRun: TypeAlias = Run | str | Path
 
 
@@ -100,8 +95,7 @@ def sweep(
     on_result: Callable[[Result], None] | None = None,
     **settings: Any,
 ) -> Run:
-    """Ask a model at every length and depth, keep all of it in ``results/name``, and return the
-    run.
+    """Ask a model at every length and depth, keep it in ``results/name``, and return the run.
 
     The same call resumes: finished trials are not sent again, and a larger grid extends the run.
     ``limit`` sends the first so many trials only; ``on_result`` is called with every result as it
@@ -126,8 +120,7 @@ async def async_sweep(
     on_result: Callable[[Result], None] | None = None,
     **settings: Any,
 ) -> Run:
-    """``sweep`` for a running event loop, which goes on meanwhile. To cancel it lets what is in
-    flight finish."""
+    """``sweep`` for a running event loop. To cancel it lets what is in flight finish."""
     import asyncio
 
     from niah.runner.background import in_thread_of_its_own
@@ -144,8 +137,7 @@ def plan(
     results: Folder = DEFAULT_RESULTS,
     **settings: Any,
 ) -> Plan:
-    """What a run would send, cost and take; ``print`` shows it for people. Sends nothing and needs
-    no key.
+    """What a run would send, cost and take; ``print`` shows it. Sends nothing and needs no key.
 
     ``speed`` is in prompt tokens per second, or a finished run to take it from.
     """
@@ -156,8 +148,7 @@ def plan(
 
 
 def outlook(config: Config, gates: GateConfig | Folder, **settings: Any) -> Outlook:
-    """Whether a run of this size could pass or fail some gates (a gate.toml, or a GateConfig) at
-    all."""
+    """Whether a run of this size could pass or fail gates (a gate.toml or GateConfig) at all."""
     from niah.verdict.gate_config import GateConfig, read_gate_config
     from niah.verdict.power import outlook_of
 
@@ -175,8 +166,7 @@ def build(
     results: Folder = DEFAULT_RESULTS,
     **settings: Any,
 ) -> Iterator[dict[str, object]]:
-    """The prompts themselves, one after the other, without a model: the objects that ``niah build``
-    writes as lines.
+    """The prompts themselves, without a model: the objects that ``niah build`` writes as lines.
 
     ``form`` is jsonl, or the form of a batch service (openai-batch, anthropic-batch, gemini-batch,
     vllm-batch), which needs a model and has small prompts before the trials, by which ``collect``
@@ -227,8 +217,7 @@ def haystack(
 
 
 def power(config: Config = None, **settings: Any) -> Power:
-    """How many trials a comparison with a baseline needs for the grid of a config, with their
-    tokens and price.
+    """How many trials a comparison with a baseline needs for a grid, with their tokens and price.
 
     Beside config keys, ``settings`` may say what a gate is to see: ``drop``, ``flips``, ``margin``,
     ``confidence`` and ``chance``, as the fields of ``Aim``; by default a loss of 5 points in 90 of
@@ -259,8 +248,7 @@ def compare(
 def page(
     runs: AnyRun | Sequence[AnyRun], out: Folder | None = None, *, results: Folder = DEFAULT_RESULTS
 ) -> Path:
-    """Write one run or several as a self-contained HTML file (see ``niah.share.page``), and return
-    its path."""
+    """Write runs as a self-contained HTML file (see ``niah.share.page``), and return its path."""
     from niah.share import page as write
 
     return write([runs] if isinstance(runs, Run | str | Path) else runs, out, results=results)
@@ -281,8 +269,7 @@ def gate(
 def experiment_for(
     config: Config, settings: Mapping[str, Any], *, key_needed: bool = True
 ) -> Experiment:
-    """What a config and settings name, checked as for a run and loaded. Raises the NiahError of
-    what is wrong."""
+    """What a config and settings name, checked as for a run and loaded. Raises NiahError."""
     own, resolved = _parts(config, settings)
     return ready(resolved, own, key_needed=key_needed)
 
@@ -309,8 +296,7 @@ def run_in(
     limit: int | None = None,
     environment: Mapping[str, str] | None = None,
 ) -> Run:
-    """Send what is missing of an experiment, log it in a folder, and tell an observer; the pictures
-    are left out.
+    """Send what is missing of an experiment, log it in a folder, tell an observer; no pictures.
 
     Without any result there is no folder. ``environment`` names the variables that had a part in
     the config. Not to be called in a thread whose event loop runs.
@@ -328,17 +314,13 @@ def run_in(
         if next(asked.schedule(log.results), None) is None:
             observer.nothing_to_do()
         else:
-            from niah.runner.sweep import (
-                send_missing,
-            )  # brings the network, which takes 0.1 s to import
+            from niah.runner.sweep import send_missing  # brings the network: 0.1 s of import
 
             stopped = send_missing(asked, log, observer)
         return Run(folder=folder, header=log.header, rows=log.results, stopped=stopped)
 
 
-def _rule_of(
-    header: Header, experiment: Experiment
-) -> Callable[[Mapping[str, Row]], Sequence[Trial]]:
+def _rule_of(header: Header, experiment: Experiment) -> Choose:
     """What an adaptive run sends next, from what has ended."""
     from niah.verdict.ladder import Ladder
 
@@ -366,10 +348,8 @@ def _sweeping(
     def work() -> Run:
         run = run_in(folder, experiment, observer, limit=limit)
         if not run.rows:
-            raise RunError(
-                f"nothing was measured, and {folder} was not made:"
-                f" {run.stopped or 'no trial was sent'}"
-            )
+            why = run.stopped or "no trial was sent"
+            raise RunError(f"nothing was measured, and {folder} was not made: {why}")
         observer.said += write_files(run, PALETTE, experiment)
         return replace(run, said=tuple(observer.said))
 
@@ -398,14 +378,13 @@ def _parts(config: Config, settings: Mapping[str, Any]) -> tuple[Own, RunConfig]
 
 def _is_object(value: object) -> bool:
     """Whether a setting is a part itself, or files that hold it, and not its name."""
-    return not (value is None or isinstance(value, str)) and not (
-        isinstance(value, list | tuple) and all(isinstance(v, str) for v in value)
-    )
+    if isinstance(value, list | tuple):
+        return not all(isinstance(v, str) for v in value)
+    return value is not None and not isinstance(value, str)
 
 
 def _speed(speed: float | AnyRun | None, results: Path) -> float | None:
-    """Prompt tokens per second. Raises ConfigError for what is neither a rate nor a run with
-    times."""
+    """Prompt tokens per second. Raises ConfigError for neither a rate nor a run with times."""
     if speed is None:
         return None
     if isinstance(speed, Run):

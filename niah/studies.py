@@ -1,5 +1,7 @@
-"""Questions that one grid does not answer, as functions above ``niah.api``: how long a context a
-model reads, and whether a change of its engine broke it, whether it is still the one of last month.
+"""Questions that one grid does not answer, as functions above ``niah.api``.
+
+How long a context does a model read, did a change of its engine break it, is it still the one of
+last month?
 
 Imports stand inside functions where they bring haystacks or the network.
 """
@@ -11,7 +13,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from niah.api import AnyRun, Folder, sweep
+from niah.api import AnyRun, sweep
+from niah.elsewhere import Folder
 from niah.errors import ConfigError, RunError, writing
 from niah.run import open_run
 from niah.runs import DEFAULT_RESULTS
@@ -40,10 +43,10 @@ def effective(
     name: str | None = None,
     **settings: Any,
 ) -> ladder.Effective:
-    """Find the effective length of a model by an adaptive run, which spares most of a grid; the
-    same call resumes.
+    """Find the effective length of a model by an adaptive run, which spares most of a grid.
 
-    By default 15 lengths from 1k up to ``claimed`` (or 128k), at 11 depths. Raises as ``sweep``.
+    The same call resumes. By default 15 lengths from 1k up to ``claimed`` (or 128k), at 11 depths.
+    Raises as ``sweep``.
     """
     from niah.experiment.config import config_of
 
@@ -54,8 +57,7 @@ def effective(
 
 
 def effective_config(config: RunConfig) -> RunConfig:
-    """The config of an adaptive run, with lengths, depths and haystack where none were given.
-    Raises ConfigError."""
+    """The config of an adaptive run, with what it needs and was not given. Raises ConfigError."""
     from niah.experiment.config import config_of
 
     return config_of(config, {**_usual(config.model_fields_set, config.claimed), "adaptive": True})
@@ -64,8 +66,7 @@ def effective_config(config: RunConfig) -> RunConfig:
 def effective_of(
     run: AnyRun, at_least: int | None = None, results: Folder = DEFAULT_RESULTS
 ) -> ladder.Effective:
-    """What an adaptive run has found, and whether it shows a model to read at least so many
-    tokens."""
+    """What an adaptive run has found, and whether it shows that at least so much is read."""
     opened = open_run(run, results)
     return ladder.effective_of(opened.header, opened.rows.values(), at_least)
 
@@ -99,8 +100,10 @@ class Change:
 def engine_arms(
     configs: Mapping[str, RunConfig], change: Change
 ) -> dict[str, dict[str, RunConfig]]:
-    """The runs of base, control (the base again) and candidate, by arm and name. Raises ConfigError
-    for no change."""
+    """The runs of base, control (the base again) and candidate, by arm and name.
+
+    Raises ConfigError where nothing is changed.
+    """
     from niah.experiment.config import config_of
 
     if not change.words:
@@ -121,14 +124,14 @@ def judged_engine(folder: Path, names: Sequence[str], change: Change) -> EngineV
     base, again, candidate = (
         [(r.header, list(r.rows.values())) for r in runs[arm]] for arm in ARMS
     )
-    texts = [
+    before, control, after = (
         {t["id"]: t["answer"] for r in runs[arm] for t in r.trials if t["answer"] is not None}
         for arm in ARMS
-    ]
+    )
     return engine_verdict(
         change.words,
         (base, again, candidate),
-        (texts[0], texts[1], texts[2]),
+        (before, control, after),
         forced=bool(change.settings),
     )
 
@@ -153,15 +156,14 @@ def history_add(
         raise RunError(
             f"{path} holds runs of another recipe or grid; leave out --file, or name another"
         )
-    same = [
-        old for old in known if replace(old, dollars=line.dollars, right=line.right) == line
-    ]  # prices change
+    # prices change, and scores
+    same = [old for old in known if replace(old, dollars=line.dollars, right=line.right) == line]
     if line.right in (old.right for old in same):
         return path, False
     if same:
         raise RunError(
-            f"{path} holds this run as it was scored before; take out its line, of {line.date}, and"
-            " add it again"
+            f"{path} holds this run as it was scored before;"
+            f" take out its line, of {line.date}, and add it again"
         )
     with writing(path, "choose another place with --file"):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -179,8 +181,8 @@ def history_of(file: Folder | None = None, *, reference: int = REFERENCE) -> Sig
     if len(found) != 1:
         there = ", ".join(f.name for f in found) or "none"
         raise RunError(
-            f"no history is named, and {HISTORY} holds no single one ({there}); give FILE, or add a"
-            " RUN first"
+            f"no history is named, and {HISTORY} holds no single one ({there});"
+            " give FILE, or add a RUN first"
         )
     return signal_of(_history_lines(found[0]), reference)
 
@@ -193,42 +195,35 @@ def _history_lines(path: Path) -> tuple[HistoryLine, ...]:
 
 
 def verify(run: AnyRun, results: Folder = DEFAULT_RESULTS) -> None:
-    """Check a run against its own recipe: every id is that of its place, every score that of its
-    stored answer.
+    """Check a run against its own recipe: ids are those of their places, scores of their answers.
 
     Raises RunError with the first that is not, and where the haystack has changed since.
     """
-    from niah.experiment.config import RunConfig
-    from niah.experiment.experiment import experiment_of
+    from niah.experiment.experiment import experiment_again
     from niah.experiment.scoring import rescored
     from niah.runlog.log import read_log
 
     opened = open_run(run, results)
     if opened.header.imported is not None:
         raise RunError(f"{opened.folder} was imported: its answers cannot be scored here")
-    experiment = experiment_of(RunConfig(**opened.header.config))
+    experiment = experiment_again(opened.header)
     places = {t.id: t for t in experiment.trials}
     for trial_id, result in read_log(opened.folder)[1].items():
         if places.get(trial_id) != result.trial:
             raise RunError(
-                f"trial {trial_id} is not what its recipe has at its place; the log was edited: run"
-                " it anew"
+                f"trial {trial_id} is not what its recipe has at its place; the log was edited:"
+                " run it anew"
             )
         again = rescored(result, experiment)
         if again.score != result.score:
             told = f"scored {result.score}, and its stored answer scores {again.score} today"
-            raise RunError(
-                f"trial {trial_id} is {told}: niah score {opened.folder.name} brings them up to"
-                " date"
-            )
+            mend = f"niah score {opened.folder.name} brings them up to date"
+            raise RunError(f"trial {trial_id} is {told}: {mend}")
 
 
 def answered(*runs: AnyRun) -> str:
-    """When the first and the last answer of some runs came: the same command sends nothing
-    again."""
+    """When the first and the last answer of some runs came: the same command sends nothing new."""
     stamps = sorted(r.finished for run in runs for r in open_run(run).rows.values() if r.finished)
-    return (
-        f"answered from {stamps[0][:16]} to {stamps[-1][:16]} UTC"
-        if stamps
-        else "nothing was answered"
-    )
+    if not stamps:
+        return "nothing was answered"
+    return f"answered from {stamps[0][:16]} to {stamps[-1][:16]} UTC"

@@ -544,7 +544,7 @@ def test_a_task_of_one_s_own_is_planted_asked_and_scored() -> None:
         == 0.0
     )
     given, named = (niah.plan(**SMALL, task=task) for task in (task_of("multikey"), "multikey"))
-    assert (given, given.task) == (named, "multikey")
+    assert (given, given.config.task) == (named, "multikey")
 
 
 def test_prompts_of_a_run_are_built_again_and_its_answers_scored_again() -> None:

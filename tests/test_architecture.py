@@ -42,6 +42,7 @@ MAY_IMPORT = {
     "doctor": LEAVES | {"generator", "providers", "experiment", "plotter", "runner"},
 }
 MAY_IMPORT["elsewhere"] = set(MAY_IMPORT) - {"templates", "doctor"}
+MAY_IMPORT["batches"] = MAY_IMPORT["elsewhere"] | {"elsewhere"}
 MAY_IMPORT["cluster"] = MAY_IMPORT["elsewhere"] | {"elsewhere"}
 MAY_IMPORT["api"] = set(MAY_IMPORT) - {"templates", "doctor", "importers"}
 MAY_IMPORT["studies"] = MAY_IMPORT["api"] | {"api"}

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from conftest import Niah
 from niah.api import experiment_for
 from niah.errors import ConfigError
 from niah.experiment.experiment import Experiment
-from niah.experiment.planning import _shapes
+from niah.experiment.planning import _shape
 from niah.experiment.shards import parts_of, shard_of
 from niah.experiment.trials import cacheable_tokens, waves_of
 from niah.records import Usage
@@ -169,7 +170,7 @@ def test_four_shards_leave_nine_tenths_of_what_a_prefix_cache_can_serve(
     count: int, grid: dict[str, Any]
 ) -> None:
     whole = experiment(**grid)
-    shapes, tokens = _shapes(whole), sum(map(whole.prompt_tokens, whole.trials))
+    shapes, tokens = partial(_shape, whole), sum(map(whole.prompt_tokens, whole.trials))
 
     def share(parts: list[Any]) -> float:
         served = sum(

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from importlib.util import find_spec
 
 from niah.deliveries.pages import Pages
 from niah.deliveries.speech import Speech
 from niah.experiment.checks import chunking_of, concurrency_of
 from niah.experiment.config import RunConfig
+from niah.experiment.controls import CLOSED_BOOK, ORACLE
 from niah.experiment.delivering import call_tokens, delivery_in, most_reply_tokens, presenter_in
 from niah.experiment.experiment import Experiment
+from niah.experiment.export import BATCH_SERVICES
 from niah.experiment.recipe import reply_tokens_of
 from niah.experiment.trials import Shape, cacheable_tokens
 from niah.installation import install_hint
@@ -24,12 +27,6 @@ from niah.tasks import Task
 from niah.text.lengths import label_of
 from niah.text.shares import duration
 
-BATCHED = (
-    "openai",
-    "openai-responses",
-    "anthropic",
-    "gemini",
-)  # whose batch services take half (2026-11)
 FREE = "nothing: it runs on this machine"
 
 
@@ -42,6 +39,14 @@ class PlannedLength:
     prompt_tokens: int
     unique_share: float  # of so many tokens of haystack
     media: MediaSize | None = None  # of one trial, where it is sent as pages or sound
+
+    def lines(self) -> list[str]:
+        """For people, as they stand in a plan."""
+        trials = "trial " if self.trials == 1 else "trials"
+        length, unique = label_of(self.context_length), f"{100 * self.unique_share:.0f} %"
+        counts = f"{self.trials:>5} {trials}  {self.prompt_tokens:>13,} tokens"
+        media = [f"  {'':>9}   each {self.media.words}"] if self.media else []
+        return [f"  {length:>9}   {counts}   {unique} unique text", *media]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,29 +64,20 @@ class Price:
 class Plan:
     """One run before it is made. Tokens are those of the run's tokenizer, times are in seconds."""
 
-    model: str
-    provider: str
-    task: str
+    config: RunConfig = field(repr=False)  # its headers may hold secrets
     language: str  # of needle and question
     reply_tokens: int
     haystack: str
     haystack_tokens: int | None  # None: it has no end
-    haystack_per: str
     tokenizer: str
     lengths: tuple[PlannedLength, ...]
-    depths: tuple[float, ...]
-    epochs: int
     trials: int
     controls: int  # of these trials
     prompt_tokens: int
     largest: int  # prompt tokens of the longest request
     cacheable_tokens: int  # that a prefix cache could serve, requests sent one by one
-    order: str
-    aligned: bool
     price: Price
-    vector_tokens: (
-        int  # at most, that a server of vectors is sent beside the prompts; a text goes once
-    )
+    vector_tokens: int  # at most, for a server of vectors beside the prompts; a text goes once
     tokens_per_s: float | None  # None: not known
     warnings: tuple[str, ...]
 
@@ -102,101 +98,72 @@ class Plan:
 
     def __str__(self) -> str:
         """For people: a line for each figure, then one for each length."""
+        c, n, k = self.config, len(self.lengths), len(self.config.depths)
         size = "endless" if self.haystack_tokens is None else f"{self.haystack_tokens:,} tokens"
-        lengths, depths = len(self.lengths), len(self.depths)
+        reply = f"reply budget {self.reply_tokens} tokens"
         controls = f", and {self.controls} controls" if self.controls else ""
         cached = f"{100 * self.cacheable_share:.0f} % by a prefix cache, one by one"
         rows = {
-            "model": f"{self.model} ({self.provider})",
-            "task": (
-                f"{self.task}, needle in {self.language}, reply budget {self.reply_tokens} tokens"
-            ),
-            "haystack": f"{self.haystack}: {size}, drawn per {self.haystack_per}",
+            "model": f"{c.model} ({c.provider})",
+            "task": f"{c.task}, needle in {self.language}, {reply}",
+            "haystack": f"{self.haystack}: {size}, drawn per {c.haystack_per}",
             "tokenizer": self.tokenizer,
-            "cells": (
-                f"{lengths} length{'s' * (lengths > 1)} x {depths} depth{'s' * (depths > 1)} ="
-                f" {lengths * depths}"
-            ),
-            "trials": f"{self.trials} ({self.epochs} per cell{controls})",
+            "cells": f"{n} length{'s' * (n > 1)} x {k} depth{'s' * (k > 1)} = {n * k}",
+            "trials": f"{self.trials} ({c.epochs} per cell{controls})",
             "tokens": f"{self.prompt_tokens:,} in prompts, {self.largest:,} in the largest",
-            "cacheable": f"{cached}, order {self.order}{', aligned' if self.aligned else ''}",
-            **(
-                {"vectors": f"at most {self.vector_tokens:,} tokens, not in the price"}
-                if self.vector_tokens
-                else {}
-            ),
-            "price": _price_words(self.price),
-            "time": self._time_words(),
+            "cacheable": f"{cached}, order {c.order}{', aligned' if c.aligned else ''}",
         }
+        if self.vector_tokens:
+            rows["vectors"] = f"at most {self.vector_tokens:,} tokens, not in the price"
+        rows |= {"price": _price_words(self.price), "time": self._time_words()}
         lines = [f"{name:<11} {value}" for name, value in rows.items()]
-        for row in self.lengths:
-            counts = (
-                f"{row.trials:>5} {'trial ' if row.trials == 1 else 'trials'} "
-                f" {row.prompt_tokens:>13,} tokens"
-            )
-            lines.append(
-                f"  {label_of(row.context_length):>9}   {counts}   {100 * row.unique_share:.0f} %"
-                " unique text"
-            )
-            lines += [f"  {'':>9}   each {row.media.words}"] if row.media else []
-        return "\n".join(lines)
+        return "\n".join([*lines, *(line for row in self.lengths for line in row.lines())])
 
     def _time_words(self) -> str:
         if self.seconds is None or self.seconds_cached is None:
             return "unknown (give --speed TOKENS per second, or a finished run)"
-        one_by_one = (
-            f"{duration(self.seconds)} one after the other at {self.tokens_per_s:,.0f} tokens/s"
-        )
+        rate = f"{self.tokens_per_s:,.0f} tokens/s"
+        one_by_one = f"{duration(self.seconds)} one after the other at {rate}"
         return f"{one_by_one}, {duration(self.seconds_cached)} with the cache"
 
 
 def plan_of(experiment: Experiment, tokens_per_s: float | None = None) -> Plan:
     """The plan of an experiment at a speed of so many prompt tokens per second. Sends nothing."""
-    c = experiment.config
-    delivery = delivery_in(experiment)
-    calls = {
-        t.id: call_tokens(experiment, delivery, t) for t in experiment.trials
-    }  # the most there may be
+    c, delivery = experiment.config, delivery_in(experiment)
+    # of each trial, the most there may be
+    calls = {t.id: call_tokens(experiment, delivery, t) for t in experiment.trials}
     sizes = {trial: sum(own) for trial, own in calls.items()}
-    media = _media(experiment)
-    tokens = sum(sizes.values())
-    whole_tokens = sum(map(experiment.prompt_tokens, experiment.trials))
-    again = (chunking := chunking_of(c)).tokens / (
-        chunking.tokens - chunking.overlap
-    )  # what overlaps is sent again
-    whole = (
-        c.delivery == "full"
-    )  # of anything else a cache may serve little, and nobody knows how much
-    served = (
-        cacheable_tokens(experiment.waves((), concurrency_of(c)), _shapes(experiment))
-        if whole
-        else 0
-    )
+    media, tokens, served = _media(experiment), sum(sizes.values()), 0
+    if c.delivery == "full":  # of anything else nobody knows how much a cache may serve
+        waves = experiment.waves((), concurrency_of(c))
+        served = cacheable_tokens(waves, partial(_shape, experiment))
     return Plan(
-        model=str(c.model),
-        provider=c.provider,
-        task=c.task,
+        config=c,
         language=experiment.language,
         reply_tokens=experiment.reply_tokens,
         haystack=experiment.haystack.name,
         haystack_tokens=experiment.haystack.tokens,
-        haystack_per=c.haystack_per,
         tokenizer=experiment.tokenizer.name,
         lengths=tuple(_planned_length(experiment, n, sizes, media.get(n)) for n in c.lengths),
-        depths=c.depths,
-        epochs=c.epochs,
         trials=len(experiment.trials),
         controls=sum(t.control is not None for t in experiment.trials),
         prompt_tokens=tokens,
         largest=max(n for own in calls.values() for n in own),
         cacheable_tokens=served,
-        order=c.order,
-        aligned=c.aligned,
         price=_price(experiment, _paid(experiment.trials, calls, media), served / tokens),
-        vector_tokens=0 if c.embed_url is None else round(again * whole_tokens),
+        vector_tokens=_vector_tokens(experiment),
         tokens_per_s=tokens_per_s,
         warnings=tuple(experiment.warnings()),
     )
+
+
+def _vector_tokens(experiment: Experiment) -> int:
+    """At most, that a server of vectors is sent: every prompt, and what its chunks repeat."""
+    if experiment.config.embed_url is None:
+        return 0
+    chunking = chunking_of(experiment.config)
+    again = chunking.tokens / (chunking.tokens - chunking.overlap)
+    return round(again * sum(map(experiment.prompt_tokens, experiment.trials)))
 
 
 def _media(experiment: Experiment) -> dict[int, MediaSize]:
@@ -206,20 +173,14 @@ def _media(experiment: Experiment) -> dict[int, MediaSize]:
         return {}
     firsts = {t.context_length: t for t in reversed(experiment.trials) if t.control is None}
     prompts = {n: experiment.prompt(trial) for n, trial in sorted(firsts.items())}
-    sizes = {
-        n: media_size(prompt.tokens, presenter.measured(prompt)) for n, prompt in prompts.items()
-    }
+    sizes = {n: media_size(p.tokens, presenter.measured(p)) for n, p in prompts.items()}
     return {n: size for n, size in sizes.items() if size}
 
 
 def _paid(
     trials: Sequence[Trial], calls: Mapping[str, Sequence[int]], media: Mapping[int, MediaSize]
 ) -> list[int] | None:
-    """The tokens of every call, with a service's own count in the place of what pages or sound
-    hold.
-
-    None: not known.
-    """
+    """The tokens of every call, pages and sound as their service counts them; None: not known."""
     if any(size.media_tokens is None for size in media.values()):
         return None
     beside = {n: (size.media_tokens or 0) - size.text_tokens for n, size in media.items()}
@@ -227,8 +188,7 @@ def _paid(
 
 
 def epoch_cost(config: RunConfig, task: Task) -> tuple[int, float | None]:
-    """Prompt tokens of one epoch of a grid, and its price in US dollars without any cache; None:
-    not known.
+    """Prompt tokens of one epoch of a grid, and its US dollars without a cache; None: not known.
 
     Nothing is loaded: a prompt and its reply budget together are as long as was asked.
     """
@@ -251,39 +211,29 @@ def _planned_length(
     experiment: Experiment, length: int, sizes: dict[str, int], media: MediaSize | None
 ) -> PlannedLength:
     own = [sizes[t.id] for t in experiment.trials if t.context_length == length]
-    unique = experiment.unique_share(length)
     return PlannedLength(
         context_length=length,
         trials=len(own),
         prompt_tokens=sum(own),
-        unique_share=unique,
+        unique_share=experiment.unique_share(length),
         media=media,
     )
 
 
-def _shapes(experiment: Experiment) -> Callable[[Trial], Shape]:
-    """What a prefix cache sees of every prompt, to within a segment; nothing is built."""
+def _shape(experiment: Experiment, trial: Trial) -> Shape:
+    """What a prefix cache sees of a prompt, to within a segment; nothing is built."""
+    planting, tokens = experiment.plant(trial), experiment.prompt_tokens(trial)
+    lines = [(n.depth_in(trial), n.text) for n in (*planting.needles, *planting.marks)]
+    depth, text = min(lines, default=(100.0, planting.question))
+    place = planting.needles[0].tokens_before if planting.needles else None
     per_trial = experiment.config.haystack_per == "trial"
-
-    def shape(trial: Trial) -> Shape:
-        planting = experiment.plant(trial)
-        tokens = experiment.prompt_tokens(trial)
-        lines = [*planting.needles, *planting.marks]
-        depth, text = min(
-            (
-                (trial.depth_percent if n.depth_percent is None else n.depth_percent, n.text)
-                for n in lines
-            ),
-            default=(100.0, planting.question),
-        )
-        alone = per_trial or planting.passage or trial.control in ("closed-book", "oracle")
-        place = planting.needles[0].tokens_before if planting.needles else None
-        before = round(tokens * depth / 100) if place is None else place
-        return Shape(
-            stretch=trial.id if alone else trial.epoch, needle=text, before=before, tokens=tokens
-        )
-
-    return shape
+    alone = per_trial or planting.passage or trial.control in (CLOSED_BOOK, ORACLE)
+    return Shape(
+        stretch=trial.id if alone else trial.epoch,
+        needle=text,
+        before=round(tokens * depth / 100) if place is None else place,
+        tokens=tokens,
+    )
 
 
 def _price(experiment: Experiment, sizes: list[int] | None, cached_share: float) -> Price:
@@ -298,20 +248,19 @@ def _price(experiment: Experiment, sizes: list[int] | None, cached_share: float)
     return Price(
         free=False,
         dollars=whole,
-        batch=whole / 2 if c.provider in BATCHED and c.base_url is None else None,
+        batch=whole / 2 if c.provider in BATCH_SERVICES and c.base_url is None else None,
         dollars_cached=_dollars(pricing, sizes, reply, cached_share),
         source=pricing.source,
     )
 
 
-def _dollars(
-    pricing: Pricing, sizes: list[int], reply_tokens: int, cached_share: float = 0.0
-) -> float:
-    usages = (
-        Usage(input_tokens=n, cached_tokens=round(n * cached_share), output_tokens=reply_tokens)
+def _dollars(pricing: Pricing, sizes: list[int], reply: int, cached_share: float = 0.0) -> float:
+    return sum(
+        pricing.dollars(
+            Usage(input_tokens=n, cached_tokens=round(n * cached_share), output_tokens=reply)
+        )
         for n in sizes
     )
-    return sum(map(pricing.dollars, usages))
 
 
 def _price_words(price: Price) -> str:
@@ -326,7 +275,5 @@ def _price_words(price: Price) -> str:
 
 def unknown_price(setting: str) -> str:
     """What stands in the place of a price, and what to do about it."""
-    return (
-        "unknown (set"
-        f" {setting}{'' if find_spec('genai_prices') else ', or ' + install_hint('prices')})"
-    )
+    instead = "" if find_spec("genai_prices") else f", or {install_hint('prices')}"
+    return f"unknown (set {setting}{instead})"
