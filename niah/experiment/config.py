@@ -21,8 +21,8 @@ TABLES = ("extra", "engine", "headers")  # keys that hold one
 NOT_IDENTITY = ("access", "pace", "money", "label")  # what two commands of one run may differ in
 
 
-def _key(what: str, default: Any, description: str, **bounds: Any) -> Any:
-    """A key that decides ``what``, by its default (or ``dict``), what help says of it, its bounds.
+def _key(what: str, description: str, default: Any = None, **bounds: Any) -> Any:
+    """A key that decides ``what``, by what help says, its default (perhaps ``dict``), its bounds.
 
     A key decides one of these, and no more. ``grid``: which trials there are. ``prompts``: their
     bytes. ``scores``: how answers are judged. ``controls``: which trials stand beside the grid.
@@ -60,220 +60,204 @@ class DeliveryKeys(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     delivery: str = _delivery(
+        "What of a prompt reaches the model: full, window:TOKENS, summarise,"
+        " or retrieve or hybrid (:bm25, :dense, :rrf).",
         "full",
-        "What of a prompt reaches the model: full, window:TOKENS, summarise, or retrieve or hybrid "
-        "(:bm25, :dense, :rrf).",
     )
     sent_as: Literal["text", "chat", "tools", "tools:files", "tools:search", "pages", "speech"] = (
         _delivery(
+            "How it is sent: as text, as turns of a chat,"
+            " as what a tool returned, as page images, or spoken.",
             "text",
-            "How it is sent: as text, as turns of a chat, as what a tool returned, as page images,"
-            " or spoken.",
         )
     )
-    page_px: str = _delivery("1024x1448", "Width and height of a page in pixels, for --as pages.")
+    page_px: str = _delivery("Width and height of a page in pixels, for --as pages.", "1024x1448")
     page_type_px: int = _delivery(
-        22, "Size of type on a page in pixels, for --as pages.", ge=4, le=400
+        "Size of type on a page in pixels, for --as pages.", 22, ge=4, le=400
     )
-    page_font: str | None = _delivery(None, "Font file for pages; default: one that has all signs.")
+    page_font: str | None = _delivery("Font file for pages; default: one that has all signs.")
     tts: str | None = _delivery(
-        None, "Command that speaks the file {text} into the file {wav}, for --as speech."
+        "Command that speaks the file {text} into the file {wav}, for --as speech."
     )
     audio_form: Literal["wav", "mp3", "opus", "flac"] = _delivery(
-        "mp3", "Form of sound, for --as speech."
+        "Form of sound, for --as speech.", "mp3"
     )
     piece_s: float = _delivery(
-        600.0,
         "About how many seconds one piece of sound has, for --as speech; trials share pieces.",
+        600.0,
         gt=0,
     )
     media_share: int = _delivery(
-        100,
         "Percent of the haystack, from its end, as pages or speech; the rest stays text.",
+        100,
         ge=1,
         le=100,
     )
     media: Literal["inline", "upload"] = _delivery(
-        "inline",
         "Whether pages and sound go with every request, or are uploaded once and referenced.",
+        "inline",
     )
     turn_tokens: int = _delivery(
-        128, "Least tokens of a turn or tool result, for --as chat and tools.", ge=1, le=100_000
+        "Least tokens of a turn or tool result, for --as chat and tools.", 128, ge=1, le=100_000
     )
     needle_role: Literal["any", "user", "assistant"] = _delivery(
-        "any", "In whose turn the needle stands, for --as chat."
+        "In whose turn the needle stands, for --as chat.", "any"
     )
     chunk_tokens: int | None = _delivery(
-        None,
-        "Most tokens of a chunk; default: 256 that are retrieved, 2k that are summarised.",
-        ge=16,
+        "Most tokens of a chunk; default: 256 that are retrieved, 2k that are summarised.", ge=16
     )
     chunk_overlap: int | None = _delivery(
-        None, "Tokens that a chunk repeats of the one before; default: 32, of summaries none.", ge=0
+        "Tokens that a chunk repeats of the one before; default: 32, of summaries none.", ge=0
     )
-    chunk_count: int = _delivery(5, "Chunks that retrieval sends.", ge=1, le=10_000)
+    chunk_count: int = _delivery("Chunks that retrieval sends.", 5, ge=1, le=10_000)
     embed_url: str | None = _delivery(
-        None,
-        "Server of dense vectors, ending in /v1; default: the token table of the embedded model.",
+        "Server of dense vectors, ending in /v1; default: the token table of the embedded model."
     )
-    embed_model: str | None = _delivery(
-        None, "Model that the server of dense vectors is asked for."
-    )
-    embed_key_env: str | None = _access(
-        None, "Environment variable that holds the key of that server."
-    )
+    embed_model: str | None = _delivery("Model that the server of dense vectors is asked for.")
+    embed_key_env: str | None = _access("Environment variable that holds the key of that server.")
     history: Literal["keeps", "breaks"] = _prompts(
-        "breaks", "Whether the assistant's turns keep the rule of task instruction."
+        "Whether the assistant's turns keep the rule of task instruction.", "breaks"
     )
 
 
 class RunConfig(DeliveryKeys):
     """One sweep of one model. Every field is a key of the TOML file and a flag of run and plan."""
 
-    provider: str = _model("local", "API that serves the model (see: niah providers).")
-    model: str | None = _model(None, "Model name, or for 'local' a path to a GGUF file.")
-    base_url: str | None = _model(None, "Address of the server, ending in /v1.")
-    api_key_env: str | None = _access(None, "Environment variable that holds the key.")
-    api_key_file: str | None = _access(None, "File that holds the key, and nothing else.")
+    provider: str = _model("API that serves the model (see: niah providers).", "local")
+    model: str | None = _model("Model name, or for 'local' a path to a GGUF file.")
+    base_url: str | None = _model("Address of the server, ending in /v1.")
+    api_key_env: str | None = _access("Environment variable that holds the key.")
+    api_key_file: str | None = _access("File that holds the key, and nothing else.")
     extra: dict[str, Any] = _model(
-        dict, "Further request field, as KEY=JSON (temperature=0); may be repeated."
+        "Further request field, as KEY=JSON (temperature=0); may be repeated.", dict
     )
     headers: dict[str, str] = _model(
-        dict, "Further request header, as NAME=VALUE; may be repeated. Values are not logged."
+        "Further request header, as NAME=VALUE; may be repeated. Values are not logged.", dict
     )
     haystack: tuple[str, ...] = _prompts(
-        ("en",),
         "Haystack by name or folder, several joined as a,b, or a made one (synthetic:LANGUAGE).",
+        ("en",),
     )
-    task: str = _prompts("single", "What to plant and ask (see: niah tasks).")
+    task: str = _prompts("What to plant and ask (see: niah tasks).", "single")
     language: str = _prompts(
-        "auto", f"Language of needle and question: auto, {', '.join(LANGUAGES)}."
+        f"Language of needle and question: auto, {', '.join(LANGUAGES)}.", "auto"
     )
     distractor_count: int = _prompts(
-        2, "Further needles that are wrong answers, for the tasks that plant them.", ge=0, le=64
+        "Further needles that are wrong answers, for the tasks that plant them.", 2, ge=0, le=64
     )
     lure_count: int = _prompts(
-        0,
         "Sentences in the question's own words that answer nothing, for task associative.",
+        0,
         ge=0,
         le=64,
     )
     value_kind: Literal["number", "word", "uuid"] = _prompts(
-        "number", "What kind of thing a needle's value is."
+        "What kind of thing a needle's value is.", "number"
     )
     placement: Literal["together", "spread", "random"] = _prompts(
-        "spread", "Where the needles of a question go, where it has several."
+        "Where the needles of a question go, where it has several.", "spread"
     )
     needle_count: int | None = _prompts(
-        None, "How many needles one question has; default: the task's.", ge=1, le=64
+        "How many needles one question has; default: the task's.", ge=1, le=64
     )
     ask_for: Literal["latest", "first"] = _prompts(
-        "latest", "Which statement task update asks for."
+        "Which statement task update asks for.", "latest"
     )
     tolerance_s: float = _scores(
-        30.0, "Seconds that a time may be off, scored beside the exact one.", ge=0
+        "Seconds that a time may be off, scored beside the exact one.", 30.0, ge=0
     )
     questions: tuple[str, ...] = _prompts(
-        (), "Question files of task natural, several joined as a,b."
+        "Question files of task natural, several joined as a,b.", ()
     )
-    controls: bool = _controls(False, "Also run absent, closed-book and oracle once per epoch.")
+    controls: bool = _controls("Also run absent, closed-book and oracle once per epoch.", False)
     may_be_absent: bool = _prompts(
-        False, "Tell every question that the text may not say, as the absent control is told."
+        "Tell every question that the text may not say, as the absent control is told.", False
     )
-    prompts: str | None = _prompts(None, "File of niah import-prompts: ask these instead of ours.")
+    prompts: str | None = _prompts("File of niah import-prompts: ask these instead of ours.")
     tokenizer: str = _prompts(
-        "o200k_base", "Counts the lengths: o200k_base, cl100k_base or file:PATH."
+        "Counts the lengths: o200k_base, cl100k_base or file:PATH.", "o200k_base"
     )
-    lengths: tuple[int, ...] = _grid((1_000, 2_000, 4_000, 8_000), "Context lengths: 1k,2k,4k.")
+    lengths: tuple[int, ...] = _grid("Context lengths: 1k,2k,4k.", (1_000, 2_000, 4_000, 8_000))
     depths: tuple[float, ...] = _grid(
-        (0.0, 25.0, 50.0, 75.0, 100.0), "Depths in percent: 0,50,100 or 0:100:25."
+        "Depths in percent: 0,50,100 or 0:100:25.", (0.0, 25.0, 50.0, 75.0, 100.0)
     )
     aligned: bool = _prompts(
-        False, "Move lengths and depths a little, so that a cache can serve more of each prompt."
+        "Move lengths and depths a little, so that a cache can serve more of each prompt.", False
     )
     epochs: int = _grid(
-        1, "Trials per cell, each epoch with a stretch of haystack of its own.", ge=1, le=1_000
+        "Trials per cell, each epoch with a stretch of haystack of its own.", 1, ge=1, le=1_000
     )
     adaptive: bool = _grid(
-        False, "Find the effective length: each length is tried until it is decided."
+        "Find the effective length: each length is tried until it is decided.", False
     )
-    bisect: bool = _grid(False, "Of an adaptive run: halve the lengths instead of going up.")
+    bisect: bool = _grid("Of an adaptive run: halve the lengths instead of going up.", False)
     threshold: float = _grid(
-        0.856, "Of an adaptive run: share found at a length that holds.", gt=0, lt=1
+        "Of an adaptive run: share found at a length that holds.", 0.856, gt=0, lt=1
     )
     trials_per_length: int = _grid(
-        110, "Of an adaptive run: most trials at one length.", ge=10, le=1_000
+        "Of an adaptive run: most trials at one length.", 110, ge=10, le=1_000
     )
     seed: int = _prompts(
-        0, "Another seed draws other needles and other stretches of the haystack.", ge=0
+        "Another seed draws other needles and other stretches of the haystack.", 0, ge=0
     )
     haystack_per: Literal["epoch", "trial"] = _prompts(
+        "Draw the stretch of haystack per epoch (caches help)"
+        " or per trial (independent, for gates).",
         "epoch",
-        "Draw the stretch of haystack per epoch (caches help) or per trial (independent, for"
-        " gates).",
     )
-    engine: dict[str, Any] = _model(dict, "Of 'local': KEY=VALUE, like cache_type_k=q4_0.")
-    mmproj: str | None = _model(
-        None, "Of 'local': GGUF file of the projector of a multimodal model."
-    )
+    engine: dict[str, Any] = _model("Of 'local': KEY=VALUE, like cache_type_k=q4_0.", dict)
+    mmproj: str | None = _model("Of 'local': GGUF file of the projector of a multimodal model.")
     target_logprob: bool = _model(
-        False, "Also ask how probable the right answer is, where servers tell."
+        "Also ask how probable the right answer is, where servers tell.", False
     )
-    reply_tokens: int | None = _prompts(
-        None, "Reply budget; default: the task's.", ge=1, le=200_000
-    )
-    reply_field: str | None = _model(
-        None, "Request field of the reply budget; default: the provider's."
-    )
+    reply_tokens: int | None = _prompts("Reply budget; default: the task's.", ge=1, le=200_000)
+    reply_field: str | None = _model("Request field of the reply budget; default: the provider's.")
     cache_marks: bool = _prompts(
-        False, "Mark in requests what the server should keep, where a cache wants to be told."
+        "Mark in requests what the server should keep, where a cache wants to be told.", False
     )
     order: Literal["cache", "length", "shuffled"] = _pace(
-        "cache", "Order of requests: those that share text together, short ones first, or shuffled."
+        "Order of requests: those that share text together, short ones first, or shuffled.", "cache"
     )
     price: dict[str, float] | None = _money(
-        None,
-        "US dollars per million tokens, as input=2,cached=0.2,write=2.5,output=10; else looked up.",
+        "US dollars per million tokens, as input=2,cached=0.2,write=2.5,output=10; else looked up."
     )
-    claimed: int | None = _label(None, "Context length that the model's maker states, like 128k.")
+    claimed: int | None = _label("Context length that the model's maker states, like 128k.")
     concurrency: int | None = _pace(
-        None, "Most requests in flight; fewer while the server is overloaded.", ge=1, le=1_024
+        "Most requests in flight; fewer while the server is overloaded.", ge=1, le=1_024
     )
     in_flight_tokens: int = _pace(
-        16_000_000, "Most prompt tokens in flight; a longer prompt goes alone.", ge=1
+        "Most prompt tokens in flight; a longer prompt goes alone.", 16_000_000, ge=1
     )
-    requests_per_minute: float | None = _pace(None, "Most requests sent in a minute.", gt=0)
-    tokens_per_minute: float | None = _pace(None, "Most prompt tokens sent in a minute.", gt=0)
-    attempts: int = _pace(8, "HTTP tries for one trial.", ge=1, le=20)
+    requests_per_minute: float | None = _pace("Most requests sent in a minute.", gt=0)
+    tokens_per_minute: float | None = _pace("Most prompt tokens sent in a minute.", gt=0)
+    attempts: int = _pace("HTTP tries for one trial.", 8, ge=1, le=20)
     timeout_s: float | None = _pace(
-        None, "Longest silence of the server, in seconds; default: learnt from its answers.", gt=0
+        "Longest silence of the server, in seconds; default: learnt from its answers.", gt=0
     )
     longest_wait_s: float = _pace(
-        600.0,
         "Longest pause that a server may ask for, in seconds; after a longer one the run stops.",
+        600.0,
         ge=0,
     )
     patience: float = _pace(
+        "How long to wait for a server that throttles or is away (90s, 15m, 1h),"
+        " before the run stops.",
         3_600.0,
-        "How long to wait for a server that throttles or is away (90s, 15m, 1h), before the run"
-        " stops.",
         ge=0,
     )
-    max_errors: int | None = _pace(None, "Stop once so many trials have ended as errors.", ge=1)
+    max_errors: int | None = _pace("Stop once so many trials have ended as errors.", ge=1)
     ca_file: str | None = _access(
-        None, "PEM file of certificate authorities to believe beside the usual."
+        "PEM file of certificate authorities to believe beside the usual."
     )
-    max_cost: float | None = _money(
-        None, "Stop before the whole run has cost more US dollars.", gt=0
-    )
+    max_cost: float | None = _money("Stop before the whole run has cost more US dollars.", gt=0)
     max_tokens: int | None = _money(
-        None, "Stop before the whole run has used more tokens, prompts and replies.", ge=1
+        "Stop before the whole run has used more tokens, prompts and replies.", ge=1
     )
     canary: bool = _pace(
-        False,
         "Before the sweep, ask about front and middle of the longest prompt; stop if not seen.",
+        False,
     )
-    max_minutes: float | None = _money(None, "Send nothing more after so many minutes.", gt=0)
+    max_minutes: float | None = _money("Send nothing more after so many minutes.", gt=0)
 
     _read_lengths = field_validator("lengths", mode="before")(lengths_of)
     _read_depths = field_validator("depths", mode="before")(depths_of)

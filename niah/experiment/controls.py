@@ -1,5 +1,6 @@
-"""Controls: the same question without what it needs, or with nothing else. They prove that a score
-means reading.
+"""Controls: the same question without what it needs, or with nothing else.
+
+They prove that a score means reading.
 
 ``absent``: the needle is left out, other needles stay; right is to say that it is not there, and
 anything else is a hallucination. ``closed-book``: nothing but the question; what is right there was
@@ -57,59 +58,42 @@ def control_score(text: str, planting: Planting, task: Task, control: str | None
     answer = _without_question(scorers.said_in(text, planting.question), planting.question)
     score = task.score(answer, planting)
     if score.answer_class == NOT_THERE and not scorers.offers_anyway(answer):
-        return Score(
-            value=1.0,
-            answer_class=NOT_THERE,
-            explanation="said that it is not there, and it is not",
-        )
+        why = "said that it is not there, and it is not"
+        return Score(value=1.0, answer_class=NOT_THERE, explanation=why)
     if not re.search(r"\w", answer) or _is_part_of(answer, planting.question):
         return replace(score, value=0.0, answer_class="echo", explanation="repeated the question")
     said = "wrong" if score.answer_class in ("right", NOT_THERE) else score.answer_class
-    return Score(
-        value=0.0,
-        answer_class=said,
-        explanation=f"not there, but: {score.explanation}",
-        detail=score.detail,
-    )
+    why = f"not there, but: {score.explanation}"
+    return Score(value=0.0, answer_class=said, explanation=why, detail=score.detail)
 
 
 def cut_score(text: str, planting: Planting, task: Task, control: str | None) -> Score | None:
-    """The score of a reply that its budget cut off; None where nobody can tell what it would have
-    said.
+    """The score of a reply that its budget cut off; None: nobody can tell what it would have said.
 
     A reply that goes round until its budget ends is wrong. One that has answered already, in its
     first whole sentence and no otherwise since, is judged by what is whole of it; so is one that
     has gone on to another question.
     """
     said = scorers.said_in(text, planting.question)
-    if scorers.goes_on(text, planting.question):
-        return control_score(
-            said, planting, task, control
-        )  # what follows the next "Question:" does not count
+    if scorers.goes_on(text, planting.question):  # what follows the next "Question:" is not counted
+        return control_score(said, planting, task, control)
     if scorers.is_loop(said):
-        return Score(
-            value=0.0,
-            answer_class="loop",
-            explanation="repeated itself until the reply budget was spent",
-        )
+        why = "repeated itself until the reply budget was spent"
+        return Score(value=0.0, answer_class="loop", explanation=why)
     whole = scorers.whole_part(said)
-    head, score = scorers.head_of(whole), control_score(whole, planting, task, control)
+    score = control_score(whole, planting, task, control)
     if "recall" in score.parts:
-        given = (
-            score.parts["recall"] * len(planting.targets) / score.parts["precision"]
-            if score.value
-            else 0.0
-        )
+        right = score.parts["recall"] * len(planting.targets)
+        given = right / score.parts["precision"] if score.value else 0.0
         return score if given >= len(planting.targets) else None
+    head = scorers.head_of(whole)
     first = control_score(head, planting, task, control)
-    others = {n.key for n in planting.needles if n.answer_class != "right"} - {
-        n.value for n in planting.needles
-    }
-    settled = (first.value, first.answer_class) == (score.value, score.answer_class)
-    unsettled = first.answer_class in ("off-format", "echo", "several") or scorers.names_in(
-        head, others
-    )
-    return score if settled and not unsettled else None
+    if (first.value, first.answer_class) != (score.value, score.answer_class):
+        return None
+    others = {n.key for n in planting.needles if n.answer_class != "right"}
+    others -= {n.value for n in planting.needles}
+    vague = first.answer_class in ("off-format", "echo", "several")
+    return None if vague or scorers.names_in(head, others) else score
 
 
 def _without_question(answer: str, question: str) -> str:
@@ -118,28 +102,20 @@ def _without_question(answer: str, question: str) -> str:
     bare = question.removesuffix(tails[0]) if tails else question
     for phrase in (question, bare, *tails):
         answer = scorers.without_phrase(answer, phrase)
-    return re.sub(
-        rf"^(?:\W*{_labels()}\s*[:：])+|{_labels()}:\s*$", "", answer.strip(), flags=re.IGNORECASE
-    )
+    around = rf"^(?:\W*{_labels()}\s*[:：])+|{_labels()}:\s*$"
+    return re.sub(around, "", answer.strip(), flags=re.IGNORECASE)
 
 
 @cache
 def _labels() -> str:
     """Question|Answer|問題|答案, as prompts have them."""
-    said = (
-        w.text(f"frame.{key}").strip(" :：")
-        for w in map(wording_of, LANGUAGES)
-        for key in ("question", "answer")
-    )
-    return (
-        rf"(?<!\w)(?:{'|'.join(sorted({form for label in said for form in (label, fold(label))}))})"
-    )
+    keys = ("frame.question", "frame.answer")
+    labels = {w.text(key).strip(" :：") for w in map(wording_of, LANGUAGES) for key in keys}
+    return rf"(?<!\w)(?:{'|'.join(sorted(labels | set(map(fold, labels))))})"
 
 
 def _is_part_of(answer: str, question: str) -> bool:
-    """Whether an answer is a part of the question, and not the answer at its end that the question
-    offers."""
+    """Whether an answer is a part of the question, but not the one that its end offers."""
+    end = re.sub(r"\W+", "", answer.casefold())
     spelt = re.sub(r"\W+", "", question.casefold())
-    return scorers.is_echo(answer, question) and not spelt.endswith(
-        re.sub(r"\W+", "", answer.casefold())
-    )
+    return scorers.is_echo(answer, question) and not spelt.endswith(end)

@@ -16,7 +16,7 @@ from niah.experiment.controls import that_may_be_absent
 from niah.experiment.experiment import Experiment
 from niah.generator.sound import Voice
 from niah.messages import MediaPart
-from niah.providers.media import media_limits
+from niah.providers.media import MediaLimits, media_limits
 from niah.records import Prompt, Trial
 from niah.text.lengths import label_of
 
@@ -41,38 +41,37 @@ def delivery_in(experiment: Experiment) -> Delivery:
 
 def presenter_in(experiment: Experiment) -> Presenter | None:
     """How a run's prompts are put into messages; None: as one text."""
-    c = experiment.config
+    c, tokenizer = experiment.config, experiment.tokenizer
     kind, _, what = c.sent_as.partition(":")
     if kind == "chat":
         role = None if c.needle_role == "any" else c.needle_role
-        return Chat(tokenizer=experiment.tokenizer, turn_tokens=c.turn_tokens, role=role)
+        return Chat(tokenizer=tokenizer, turn_tokens=c.turn_tokens, role=role)
     if kind == "tools":
-        return Tools(tokenizer=experiment.tokenizer, turn_tokens=c.turn_tokens, kind=what or "log")
+        return Tools(tokenizer=tokenizer, turn_tokens=c.turn_tokens, kind=what or "log")
+    limits = media_limits(c.provider, str(c.model))
     if kind == "pages":
-        limits = media_limits(c.provider, str(c.model))
-        look = look_of(c.page_px, c.page_type_px, c.page_font)
         return Pages(
-            look=look,
+            look=look_of(c.page_px, c.page_type_px, c.page_font),
             share=c.media_share,
             image_tokens=limits.image_tokens,
-            count=experiment.tokenizer.count,
+            count=tokenizer.count,
         )
     if kind == "speech":
+        own = experiment.recordings
         return Speech(
             say=Voice(str(c.tts)).say,
-            recorded=own.cuts if (own := experiment.recordings) else None,
+            recorded=own.cuts if own else None,
             share=c.media_share,
             piece_s=c.piece_s,
             form=c.audio_form,
-            audio_tokens_per_s=media_limits(c.provider, str(c.model)).audio_tokens_per_s,
-            count=experiment.tokenizer.count,
+            audio_tokens_per_s=limits.audio_tokens_per_s,
+            count=tokenizer.count,
         )
     return None
 
 
 def check_media(experiment: Experiment) -> None:
-    """Raises ConfigError where the longest prompt's pages or sound are more or larger than the
-    service takes.
+    """Raises ConfigError where the longest prompt's pages or sound are more than the service takes.
 
     Its pages are counted, and three of them drawn; its lines are spoken, as they must be anyway.
     Nothing is sent.
@@ -84,75 +83,70 @@ def check_media(experiment: Experiment) -> None:
     if not isinstance(presenter, Pages | Speech):
         return
     prompt = experiment.prompt(max(experiment.trials, key=lambda t: t.context_length))
-    inline, instead = c.media == "inline", " or --media upload" if limits.takes_files else ""
     if isinstance(presenter, Pages):
-        told = presenter.measured(prompt)
-        pages, pixels = (
-            told.pages or 0 if told else 0,
-            max(presenter.look.width, presenter.look.height),
-        )
-        what, size = (
-            f"{pages:,} pages of {c.page_px}",
-            presenter.bytes_of(prompt, pages) if inline else 0,
-        )
-        most = (
-            limits.crowded_side_px
-            if limits.crowded is not None and pages > limits.crowded
-            else limits.side_px
-        )
-        if most is not None and pixels > most:
-            raise ConfigError(
-                f"{what}: {c.provider} takes sides up to {most:,} px for so many; use a smaller"
-                " --page-px"
-            )
-        _hold(experiment, what, pages, limits.images, "pages", "smaller type (--page-type-px)")
-        instead = f"smaller pages (--page-px){instead}"
+        _check_pages(experiment, presenter, prompt, limits)
     else:
-        parts = [
-            p
-            for m in presenter.present(prompt).messages
-            for p in m.parts
-            if isinstance(p, MediaPart)
-        ]
-        seconds, sizes = (
-            sum(part.seconds or 0 for part in parts),
-            [len(part.load()) for part in parts],
+        _check_speech(experiment, presenter, prompt, limits)
+
+
+def _check_pages(
+    experiment: Experiment, presenter: Pages, prompt: Prompt, limits: MediaLimits
+) -> None:
+    c, told = experiment.config, presenter.measured(prompt)
+    pages = (told.pages or 0) if told else 0
+    what = f"{pages:,} pages of {c.page_px}"
+    crowded = limits.crowded is not None and pages > limits.crowded
+    most = limits.crowded_side_px if crowded else limits.side_px
+    if most is not None and max(presenter.look.width, presenter.look.height) > most:
+        raise ConfigError(
+            f"{what}: {c.provider} takes sides up to {most:,} px for so many;"
+            " use a smaller --page-px"
         )
-        what, size = f"{seconds / 60:,.0f} minutes of speech", sum(sizes) * 4 // 3 if inline else 0
-        _hold(
-            experiment,
-            what,
-            seconds / 60,
-            limits.seconds and limits.seconds / 60,
-            "minutes",
-            "a faster voice",
-        )
-        piece, largest = max(sizes, default=0) / 1e6, limits.file_bytes and limits.file_bytes / 1e6
-        _hold(
-            experiment,
-            f"pieces of {piece:,.0f} MB",
-            piece,
-            None if inline else largest,
-            "MB",
-            "a smaller --piece-s",
-        )
-        instead = f"less for each (--audio-form mp3){instead}"
-    megabytes = limits.body_bytes and limits.body_bytes / 1e6
-    _hold(experiment, f"{what}, {size / 1e6:,.0f} MB", size / 1e6, megabytes, "MB", instead)
+    _hold(experiment, what, pages, limits.images, "pages", "smaller type (--page-type-px)")
+    if c.media == "inline":
+        size = presenter.bytes_of(prompt, pages)
+        _hold_body(experiment, what, size, limits, "smaller pages (--page-px)")
+
+
+def _check_speech(
+    experiment: Experiment, presenter: Speech, prompt: Prompt, limits: MediaLimits
+) -> None:
+    messages = presenter.present(prompt).messages
+    parts = [part for m in messages for part in m.parts if isinstance(part, MediaPart)]
+    sizes = [len(part.load()) for part in parts]
+    minutes = sum(part.seconds or 0 for part in parts) / 60
+    most = limits.seconds and limits.seconds / 60
+    what = f"{minutes:,.0f} minutes of speech"
+    _hold(experiment, what, minutes, most, "minutes", "a faster voice")
+    if experiment.config.media == "inline":
+        size = sum(sizes) * 4 // 3  # as base64
+        _hold_body(experiment, what, size, limits, "less for each (--audio-form mp3)")
+    else:
+        piece = max(sizes, default=0) / 1e6
+        most = limits.file_bytes and limits.file_bytes / 1e6
+        _hold(experiment, f"pieces of {piece:,.0f} MB", piece, most, "MB", "a smaller --piece-s")
+
+
+def _hold_body(
+    experiment: Experiment, what: str, size: int, limits: MediaLimits, instead: str
+) -> None:
+    """Raises ConfigError where a request of so many bytes is larger than the service takes."""
+    most = limits.body_bytes and limits.body_bytes / 1e6
+    instead += " or --media upload" if limits.takes_files else ""
+    _hold(experiment, f"{what}, {size / 1e6:,.0f} MB", size / 1e6, most, "MB", instead)
 
 
 def _hold(
     experiment: Experiment, what: str, much: float, most: float | None, unit: str, instead: str
 ) -> None:
-    """Raises ConfigError where a prompt of the longest length takes more of something than the
-    service does."""
-    c = experiment.config
+    """Raises ConfigError where the longest prompt takes more of something than the service does."""
     if most is None or much <= most:
         return
-    below = label_of(round(max(c.lengths) * most / much) // 100 * 100)
+    longest = max(experiment.config.lengths)
+    below = label_of(round(longest * most / much) // 100 * 100)
     raise ConfigError(
-        f"{label_of(max(c.lengths))} tokens are {what}, {c.provider} takes {most:,.0f} {unit}: stay"
-        f" below {below}, or use {instead}"
+        f"{label_of(longest)} tokens are {what}, {experiment.config.provider} takes"
+        f" {most:,.0f} {unit}: stay below {below}, or use {instead}"
     )
 
 

@@ -1,5 +1,4 @@
-"""What a run asks for, as a record: what a verdict, a picture and a comparison need to know of its
-config.
+"""What a run asks for, as a record: all of its config that verdicts, pictures, comparisons need.
 
 It is written into the header of a run. Of logs that an older niah wrote it is made from their
 config.
@@ -16,11 +15,8 @@ from niah.records import Design
 from niah.tasks import Task, depth_of, task_of
 
 PROMPTS = ("grid", "prompts", "scores")  # what runs must agree in to be compared
-_ORDINARY = {
-    "value_kind": "number",
-    "placement": "spread",
-    "ask_for": "latest",
-}  # not worth a word in a label
+# not worth a word in a label
+_ORDINARY = {"value_kind": "number", "placement": "spread", "ask_for": "latest"}
 _LABELS = {"value_kind": "values", "placement": "needles"}
 
 
@@ -28,6 +24,7 @@ def design_of(config: Mapping[str, Any], task: Task | None = None) -> Design:
     """The design in a config's table; ``task`` where it is none of the registry."""
     if task is None:
         task = _known(str(config["task"]))
+    spread = str(config.get("placement", "spread"))
     return Design(
         lengths=tuple(config["lengths"]),
         depths=tuple(float(depth) for depth in config["depths"]),
@@ -38,17 +35,14 @@ def design_of(config: Mapping[str, Any], task: Task | None = None) -> Design:
         simulated=config["provider"] == "simulated",
         task=task_label(config, task),
         haystack=haystack_label(config["haystack"]),
-        depth_of=(
-            "the needle" if task is None else depth_of(task, str(config.get("placement", "spread")))
-        ),
+        depth_of="the needle" if task is None else depth_of(task, spread),
         recipe={key: value for key, value in config.items() if decides(key) in PROMPTS},
         adaptive=bool(config.get("adaptive")),
     )
 
 
 def task_label(config: Mapping[str, Any], task: Task | None) -> str:
-    """The task with the options that change its difficulty, where they are not the ordinary
-    ones."""
+    """The task with the options that change its difficulty, where they are not ordinary."""
     said = [str(config["task"])]
     if task is not None and "distractor_count" in task.OPTIONS:
         said.append(_counted(config.get("distractor_count", 2), "distractor"))

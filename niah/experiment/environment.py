@@ -1,5 +1,4 @@
-"""Settings and keys from the environment: variables NIAH_*, and a .env file in the current folder
-below them.
+"""Settings and keys from the environment: variables NIAH_*, and below them the .env of this folder.
 
 Only names are ever told to anybody: a value may be a secret. A .env file is never put into this
 process's environment.
@@ -35,10 +34,10 @@ class Given:
 
 
 def settings_given(known: Iterable[str]) -> dict[str, Given]:
-    """The settings among the known keys that a variable or .env gives, by key; a variable goes
-    before .env.
+    """The settings among the known keys that a variable or .env gives, by key.
 
-    An empty value is none. Raises ConfigError for a table that is neither KEY=VALUE nor JSON.
+    A variable goes before .env; an empty value is none. Raises ConfigError for a table that is
+    neither KEY=VALUE nor JSON.
     """
     found: dict[str, Given] = {}
     sources = ((f"{DOTENV}: ", dotenv_values()), ("", dict(os.environ)))
@@ -46,15 +45,13 @@ def settings_given(known: Iterable[str]) -> dict[str, Given]:
         name = PREFIX + key.upper()
         for place, values in sources:
             if text := values.get(name, "").strip():
-                found[key] = Given(
-                    value=_table(key, name, text) if key in TABLES else text, origin=place + name
-                )
+                value = _table(key, name, text) if key in TABLES else text
+                found[key] = Given(value=value, origin=place + name)
     return found
 
 
 def unknown_variables(known: Iterable[str]) -> list[str]:
-    """A line for every NIAH_ name that is no setting, with what was perhaps meant, and for broken
-    lines of .env.
+    """A line for every NIAH_ name that is no setting, with a guess, and for broken lines of .env.
 
     They may be meant for another program, and stop nothing.
     """
@@ -71,14 +68,12 @@ def unknown_variables(known: Iterable[str]) -> list[str]:
 
 
 def variable(name: str) -> str:
-    """A variable's value, or that of a .env file, or nothing. For keys: nothing of it may be
-    printed."""
+    """The value of a variable, or of .env, or nothing. For keys: nothing of it may be printed."""
     return os.environ.get(name, "").strip() or dotenv_values().get(name, "").strip()
 
 
 def dotenv_values() -> dict[str, str]:
-    """What the .env file of the current folder says; nothing where there is none. Raises
-    ConfigError."""
+    """What the .env file of the current folder says, if there is one. Raises ConfigError."""
     return _read_dotenv()[0]
 
 
@@ -98,8 +93,7 @@ def _read_dotenv() -> tuple[dict[str, str], list[int]]:
 
 
 def _table(key: str, name: str, text: str) -> dict[str, Any]:
-    """A table of JSON, or KEY=VALUE where it has one row. A header's value is text, a request
-    field's JSON."""
+    """A table of JSON, or of one row KEY=VALUE: a header's value is text, a field's JSON."""
     with suppress(ValueError):
         table = json_in(text)
         if isinstance(table, dict):

@@ -1,16 +1,15 @@
-"""Prompts that are given, row by row, instead of built: other benchmarks' and one's own (``niah
-import-prompts``).
+"""Prompts that are given, row by row, instead of built (``niah import-prompts``).
 
-Such a run has trials, outcomes, cells and verdicts as ours have. Its cells hold as many trials as
-rows fall into them: rows are drawn in the column of their length and the row of their depth, to the
-nearest ten percent.
+They are other benchmarks' or one's own. Such a run has trials, outcomes, cells and verdicts as ours
+have. Its cells hold as many trials as rows fall into them: rows are drawn in the column of their
+length and the row of their depth, to the nearest ten percent.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,6 @@ from niah.errors import ConfigError, UnknownName
 from niah.experiment.config import RunConfig
 from niah.experiment.experiment import Experiment
 from niah.experiment.own import PlantsNothing
-from niah.generator.haystack import Haystack
 from niah.generator.library import load_haystack
 from niah.generator.prompt import Builder
 from niah.generator.tokenizers import tokenizer_of
@@ -32,10 +30,9 @@ from niah.text.shares import depth_words
 
 DEPTH_STEP = 10.0
 UNKNOWN_DEPTH = 0.0  # the row of the picture for prompts whose depth nobody knows
-_SAMPLE = (
-    "Read the text.\n",
-    "\n\nSay one word about it.",
-)  # around the lines of the small requests before a run
+_KEPT = ("id", "rule", "context_length", "depth_percent", "prompt_tokens", "reply_tokens")
+# around the lines of the small requests before a run
+_OPENING, _CLOSING = "Read the text.\n", "\n\nSay one word about it."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,8 +44,7 @@ class GivenPlanting(Planting):
 
 
 class GivenTask(PlantsNothing):
-    """Scores an answer by the rule of its row. A cut-off answer is scored as it is: so do the
-    origins."""
+    """Scores an answer by the rule of its row; a cut-off one as it is, as the origins do."""
 
     SUMMARY = "given prompts"
     SCORES_RAW = True  # the answer as it came, whole or cut off
@@ -76,65 +72,61 @@ class GivenExperiment(Experiment):
     """The trials of a file of prompts."""
 
     path: Path
-    places: Mapping[str, int]  # of each trial's line in the file
-    sizes: Mapping[str, int]  # prompt tokens of each trial
     digest: str  # of the whole file
-    roles: frozenset[str]  # of all messages
+    rows: Mapping[str, Mapping[str, Any]]  # what is kept of each, by trial; of all in the file
     cells: tuple[Part, ...]
-    label: str
-    depth_of: str
 
     @property
     def longest(self) -> int:
         """A row may stand in a column that is shorter than it is."""
-        return max(*self.config.lengths, max(self.sizes.values()) + self.reply_tokens)
+        longest: int = max(row["prompt_tokens"] for row in self.rows.values())
+        return max(*self.config.lengths, longest + self.reply_tokens)
 
-    def row(self, trial: Trial) -> dict[str, Any]:
+    def _row(self, trial: Trial) -> dict[str, Any]:
         with self.path.open("rb") as file:
-            file.seek(self.places[trial.id])
+            file.seek(self.rows[trial.id]["place"])
             return dict(json_in(file.readline().decode()))
 
     def plant(self, trial: Trial) -> Planting:
-        return _planting(self.row(trial))
+        return _planting(self._row(trial))
 
     def prompt(self, trial: Trial) -> Prompt:
-        row = self.row(trial)
+        row = self._row(trial)
         texts, depth = [(m["role"], m["content"]) for m in row["messages"]], row["depth_percent"]
         utf8 = "\n".join(text for _, text in texts).encode()
-        messages = tuple(
-            Message(role=role, parts=(TextPart(utf8=text.encode()),)) for role, text in texts
-        )
+        parts = ((role, (TextPart(utf8=text.encode()),)) for role, text in texts)
+        messages = tuple(Message(role=role, parts=own) for role, own in parts)
         tokens = row["prompt_tokens"]
-        at = [] if depth is None else [(trial.depth_percent, depth, round(tokens * depth / 100))]
+        place = Placement(
+            key="answer",
+            depth_percent=trial.depth_percent,
+            actual_depth_percent=depth or 0.0,
+            tokens_before=round(tokens * (depth or 0.0) / 100),
+        )
         return Prompt(
             utf8=utf8,
             tokens=tokens,
             reply_tokens=row["reply_tokens"],
             haystack_tokens=tokens,
             unique_share=1.0,
-            placements=tuple(
-                Placement(key="answer", depth_percent=d, actual_depth_percent=a, tokens_before=n)
-                for d, a, n in at
-            ),
+            placements=() if depth is None else (place,),
             planting=_planting(row),
             digest=hashlib.sha256(utf8).hexdigest(),
             messages=() if len(messages) == 1 and texts[0][0] == "user" else messages,
         )
 
     def prompt_tokens(self, trial: Trial) -> int:
-        return self.sizes[trial.id]
+        return int(self.rows[trial.id]["prompt_tokens"])
 
     def check_lengths(self) -> None:
-        """Nothing is built to a length. Raises ConfigError for a request field that would replace a
-        message."""
-        for key in (
-            {"system", "systemInstruction"} & set(self.config.extra)
-            if "system" in self.roles
-            else ()
-        ):
-            raise ConfigError(
-                f"extra field {key!r} would replace the system message of {self.path}; leave it out"
-            )
+        """Nothing is built to a length; ConfigError for a field that would replace a message."""
+        replaces = any("system" in row["roles"] for row in self.rows.values())
+        for key in {"system", "systemInstruction"} & set(self.config.extra):
+            if replaces:
+                raise ConfigError(
+                    f"extra field {key!r} would replace the system message of {self.path};"
+                    " leave it out"
+                )
 
     def unique_share(self, context_length: int) -> float:
         return 1.0
@@ -143,88 +135,81 @@ class GivenExperiment(Experiment):
         return []
 
     def header(self) -> Header:
-        header = Experiment.header(self)
+        header, rows = Experiment.header(self), self.rows.values()
+        tasks = sorted({row["task"] for row in rows})
+        rules = sorted({named(row["rule"]) for row in rows})
+        told = sum(row["depth_percent"] is not None for row in rows)
         design = replace(
             header.design,
-            task=self.label,
+            task=f"{', '.join(tasks[:3])}{' ...' * (len(tasks) > 3)}, by {', '.join(rules)}",
             haystack=self.path.name,
             haystack_shared=False,
-            depth_of=self.depth_of,
+            depth_of=depth_words("the answer", told, len(rows)),
             cells=self.cells,
         )
         return replace(header, design=design, haystack_digest=self.digest, unique_share=None)
 
 
-def given_experiment(config: RunConfig, haystack: Haystack | None = None) -> GivenExperiment:
-    """The trials of ``config.prompts``. Raises ConfigError for a file that is none of ``niah
-    import-prompts``."""
+def given_experiment(config: RunConfig) -> GivenExperiment:
+    """The trials of ``config.prompts``. Raises ConfigError for no file of niah import-prompts."""
     path, tokenizer = Path(str(config.prompts)), tokenizer_of(config.tokenizer)
     rows, digest = _read(path)
-    trials, count = [], Counter[tuple[int, float]]()
-    for row in rows:
-        depth = row["depth_percent"]
-        place = (
-            row["context_length"],
-            UNKNOWN_DEPTH if depth is None else DEPTH_STEP * round(depth / DEPTH_STEP),
-        )
-        trial_id = hashlib.sha256(f"given/{row['id']}/{row['text']}".encode()).hexdigest()[:16]
-        task = row["task"] or "prompts"
-        trials.append(
-            Trial(
-                id=trial_id,
-                task=task,
-                context_length=place[0],
-                depth_percent=place[1],
-                epoch=count[place],
-            )
-        )
-        count[place] += 1
-    if len({t.id for t in trials}) != len(trials):
+    trials = _trials_of(rows)
+    by_trial = dict(zip((t.id for t in trials), rows, strict=True))
+    if len(by_trial) != len(rows):
         raise ConfigError(f"{path}: two rows ask the same under one id; remove one of them")
     if config.target_logprob and not all(row["roles"] == ["user"] for row in rows):
         raise ConfigError(
             f"target_logprob is told of a single message, and {path} holds chats; leave it out"
         )
-    reply = max(row["reply_tokens"] for row in rows)
-    tasks, rules = sorted({t.task for t in trials}), sorted({named(row["rule"]) for row in rows})
-    config = config.model_copy(
-        update={
-            "task": tasks[0] if len(tasks) == 1 else "prompts",
-            "lengths": tuple(sorted({n for n, _ in count})),
-            "depths": tuple(sorted({d for _, d in count})),
-            "epochs": max(count.values()),
-            "haystack_per": "trial",
-            "reply_tokens": reply,
-        }
-    )
-    filler = haystack or load_haystack(
-        ("en",), tokenizer
-    )  # the small requests before a run have lines of it
+    cells = Counter((t.context_length, t.depth_percent) for t in trials)
+    tasks, reply = {t.task for t in trials}, max(row["reply_tokens"] for row in rows)
+    update = {
+        "task": tasks.pop() if len(tasks) == 1 else "prompts",
+        "lengths": tuple(sorted({n for n, _ in cells})),
+        "depths": tuple(sorted({d for _, d in cells})),
+        "epochs": max(cells.values()),
+        "haystack_per": "trial",
+        "reply_tokens": reply,
+    }
+    filler = load_haystack(("en",), tokenizer)  # the small requests before a run have lines of it
+    builder = Builder(filler, tokenizer, seed=config.seed, reply_tokens=reply, haystack_per="trial")
     return GivenExperiment(
-        config=config,
+        config=config.model_copy(update=update),
         tokenizer=tokenizer,
         haystack=filler,
-        builder=Builder(
-            filler, tokenizer, seed=config.seed, reply_tokens=reply, haystack_per="trial"
-        ),
+        builder=builder,
         task=GivenTask({row["text"]: row["answer"] for row in rows}),
         language="en",
         reply_tokens=reply,
-        trials=tuple(trials),
-        lattice_overhead=None,
+        trials=trials,
         path=path,
-        places={t.id: row["place"] for t, row in zip(trials, rows, strict=True)},
-        sizes={t.id: row["prompt_tokens"] for t, row in zip(trials, rows, strict=True)},
         digest=digest,
-        roles=frozenset(role for row in rows for role in row["roles"]),
+        rows=by_trial,
         cells=tuple(
-            Part(lengths=(n,), depths=(d,), epochs=k) for (n, d), k in sorted(count.items())
-        ),
-        label=f"{', '.join(tasks[:3])}{' ...' if len(tasks) > 3 else ''}, by {', '.join(rules)}",
-        depth_of=depth_words(
-            "the answer", sum(row["depth_percent"] is not None for row in rows), len(rows)
+            Part(lengths=(n,), depths=(d,), epochs=k) for (n, d), k in sorted(cells.items())
         ),
     )
+
+
+def _trials_of(rows: Sequence[Mapping[str, Any]]) -> tuple[Trial, ...]:
+    """A trial for each row, in the cell of its length and depth, with the next epoch there."""
+    trials, count = [], Counter[tuple[int, float]]()
+    for row in rows:
+        length, depth = row["context_length"], row["depth_percent"]
+        drawn = UNKNOWN_DEPTH if depth is None else DEPTH_STEP * round(depth / DEPTH_STEP)
+        trial_id = hashlib.sha256(f"given/{row['id']}/{row['text']}".encode()).hexdigest()[:16]
+        trials.append(
+            Trial(
+                id=trial_id,
+                task=row["task"],
+                context_length=length,
+                depth_percent=drawn,
+                epoch=count[length, drawn],
+            )
+        )
+        count[length, drawn] += 1
+    return tuple(trials)
 
 
 def _read(path: Path) -> tuple[list[dict[str, Any]], str]:
@@ -241,8 +226,8 @@ def _read(path: Path) -> tuple[list[dict[str, Any]], str]:
     except (OSError, UnknownName, KeyError, TypeError, ValueError) as error:
         said = f"{error} is missing" if isinstance(error, KeyError) else str(error)
         raise ConfigError(
-            f"prompts {str(path)!r}: line {len(rows) + 1} cannot be read ({said}); make it with"
-            " niah import-prompts"
+            f"prompts {str(path)!r}: line {len(rows) + 1} cannot be read ({said});"
+            " make it with niah import-prompts"
         ) from error
     if not rows:
         raise ConfigError(f"prompts {str(path)!r} is empty; make it with niah import-prompts")
@@ -250,19 +235,12 @@ def _read(path: Path) -> tuple[list[dict[str, Any]], str]:
 
 
 def _kept(row: Mapping[str, Any]) -> dict[str, Any]:
-    keys = (
-        "id",
-        "task",
-        "rule",
-        "context_length",
-        "depth_percent",
-        "prompt_tokens",
-        "reply_tokens",
-    )
+    """A row without its text."""
     text = "\n".join(message["content"] for message in row["messages"])
     answer = "Final Answer: [{}]" if row["rule"] == "graphwalks" else "{}"
     return {
-        **{k: row[k] for k in keys},
+        **{k: row[k] for k in _KEPT},
+        "task": row["task"] or "prompts",
         "text": _digest(text),
         "answer": answer.format(", ".join(row["targets"])),
         "roles": [message["role"] for message in row["messages"]],
@@ -270,19 +248,14 @@ def _kept(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _planting(row: Mapping[str, Any]) -> GivenPlanting:
-    facts = Facts(
-        targets=tuple(row["targets"]),
-        question=row["question"],
-        task=row["task"],
-        prefix=row["prefix"],
-    )
-    opening, closing = _SAMPLE
+    targets, question = tuple(row["targets"]), row["question"]
+    facts = Facts(targets=targets, question=question, task=row["task"], prefix=row["prefix"])
     return GivenPlanting(
-        opening=opening,
-        closing=closing,
-        question=row["question"] or "(in the prompt)",
+        opening=_OPENING,
+        closing=_CLOSING,
+        question=question or "(in the prompt)",
         needles=(),
-        targets=facts.targets,
+        targets=targets,
         rule=row["rule"],
         facts=facts,
     )

@@ -1,8 +1,8 @@
-"""A language model as a second opinion on stored answers. Never the score: its verdicts are a log
-of their own.
+"""A language model as a second opinion on stored answers: its verdicts are a log of their own.
 
-A judge's run is a run like any other: one short prompt per scored answer, through the same client,
-resumed by the same command. Where judge and scorer differ, a person should look.
+It never is the score. A judge's run is a run like any other: one short prompt per scored answer,
+through the same client, resumed by the same command. Where judge and scorer differ, a person should
+look.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ _OPENING = (
     " are right as well. An answer that names further values where one was asked is wrong.\n\n"
 )
 _CLOSING = (
-    "\n\nQuestion: Does the given answer say what is expected? Answer with yes or no"
-    " only.\n\nAnswer:"
+    "\n\nQuestion: Does the given answer say what is expected?"
+    " Answer with yes or no only.\n\nAnswer:"
 )
 _NOT_THERE = "(that the text does not say)"
 
@@ -48,8 +48,7 @@ class JudgeExperiment(Experiment):
         return own + min(_SAMPLE_TOKENS, max(self.config.lengths))
 
     def plant(self, trial: Trial) -> Planting:
-        """Nothing is planted: question, expected and given answer stand between opening and
-        closing."""
+        """Nothing is planted: question and answers stand between opening and closing."""
         return Planting(
             opening=_OPENING,
             closing=_CLOSING,
@@ -61,16 +60,11 @@ class JudgeExperiment(Experiment):
     def prompt(self, trial: Trial) -> Prompt:
         result = self.answers[trial.id]
         expected = _NOT_THERE if result.trial.control == "absent" else ", ".join(result.targets)
-        given = (
-            ""
-            if result.response is None
-            else " ".join(without_reasoning(result.response.text).split())
-        )
-        question = self.asked.plant(result.trial).question
+        answer = "" if result.response is None else without_reasoning(result.response.text)
         lines = [
-            f"Question asked: {question}",
+            f"Question asked: {self.asked.plant(result.trial).question}",
             f"Expected answer: {expected}",
-            f"Given answer: {given}",
+            f"Given answer: {' '.join(answer.split())}",
         ]
         return self.builder.bare(self.plant(trial), lines)
 
@@ -80,22 +74,20 @@ class JudgeExperiment(Experiment):
 
 
 class JudgeTask(PlantsNothing):
-    """Reads yes or no. Its ``solve`` is a judge that looks for the expected answer, letter by
-    letter."""
+    """Reads yes or no. Its ``solve`` is a judge that looks for the expected answer as it is."""
 
     SUMMARY = "judge a stored answer"
     REPLY_TOKENS = REPLY_TOKENS
 
     def score(self, text: str, planting: Planting) -> Score:
         """1 for yes, 0 for no; anything else is off-format."""
-        words = re.findall(r"\b(?:yes|no)\b", without_reasoning(text).casefold())
-        if set(words) == {"yes"}:
+        words = set(re.findall(r"\b(?:yes|no)\b", without_reasoning(text).casefold()))
+        if words == {"yes"}:
             return Score(value=1.0, answer_class="right", explanation="the judge says yes")
-        if set(words) == {"no"}:
+        if words == {"no"}:
             return Score(value=0.0, answer_class="wrong", explanation="the judge says no")
-        return Score(
-            value=0.0, answer_class="off-format", explanation="the judge says neither yes nor no"
-        )
+        why = "the judge says neither yes nor no"
+        return Score(value=0.0, answer_class="off-format", explanation=why)
 
     def solve(self, text: str, options: Options | None = None) -> str:
         expected = re.search(r"^Expected answer: (.*)$", text, re.MULTILINE)
@@ -106,8 +98,7 @@ class JudgeTask(PlantsNothing):
 def judge_experiment(
     asked: Experiment, results: Mapping[str, Result], judge: RunConfig
 ) -> JudgeExperiment:
-    """The recipe of a judge's run over the scored answers of a run; ``judge`` says who is asked,
-    and how."""
+    """A judge's run over the scored answers of a run; ``judge`` says who is asked, and how."""
     answers = {i: r for i, r in results.items() if r.outcome is Outcome.SCORED}
     c = asked.config
     keys = [key for key in RunConfig.model_fields if decides(key) in (*PROMPTS, "controls")]
@@ -120,13 +111,12 @@ def judge_experiment(
         haystack_per=c.haystack_per,
     )
     own = {field.name: getattr(asked, field.name) for field in fields(Experiment)}
-    trials = tuple(replace(r.trial, task="judge", control=None) for r in answers.values())
     own |= {
         "config": config,
         "builder": builder,
         "task": JudgeTask(),
         "reply_tokens": REPLY_TOKENS,
-        "trials": trials,
+        "trials": tuple(replace(r.trial, task="judge", control=None) for r in answers.values()),
     }
     return JudgeExperiment(**own, asked=asked, answers=answers)
 
@@ -150,8 +140,7 @@ class Agreement:
 
 
 def agreement(answers: Mapping[str, Result], verdicts: Mapping[str, Row]) -> Agreement:
-    """Scored answers beside a judge's verdicts, both by trial id. A score below 1 agrees with a
-    "no"."""
+    """Scored answers beside a judge's verdicts, by trial id. A score below 1 agrees with "no"."""
     agree, no_verdict, differ = 0, 0, []
     for trial_id, answer in answers.items():
         verdict = verdicts.get(trial_id)
@@ -162,6 +151,5 @@ def agreement(answers: Mapping[str, Result], verdicts: Mapping[str, Row]) -> Agr
         else:
             differ.append(Difference(answer=answer, verdict=verdict.score))
     judged = {trial_id for trial_id, verdict in verdicts.items() if verdict.score is not None}
-    return Agreement(
-        agree=agree, differ=tuple(differ), no_verdict=no_verdict, complete=set(answers) <= judged
-    )
+    complete = set(answers) <= judged
+    return Agreement(agree=agree, differ=tuple(differ), no_verdict=no_verdict, complete=complete)

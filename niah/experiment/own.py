@@ -22,27 +22,12 @@ from niah.records import Planting
 from niah.tasks import Task, task_names, task_of
 from niah.text.outside import hide
 
-_TASK = (
-    "SUMMARY",
-    "VERSION",
-    "REPLY_TOKENS",
-    "WORDING",
-    "OPTIONS",
-    "FILLER",
-    "plant",
-    "score",
-    "solve",
-)
+# what an object must have to be such a part
+_TASK = ("SUMMARY", "VERSION", "REPLY_TOKENS", "WORDING", "OPTIONS", "FILLER")
+_TASK_VERBS = ("plant", "score", "solve")
 _HAYSTACK = ("name", "language", "digest", "tokens", "leaks", "unique_tokens", "walk")
-_PROVIDER = (
-    "request",
-    "reply",
-    "failure",
-    "window_request",
-    "window_in",
-    "models_request",
-    "models_in",
-)
+_PROVIDER = ("request", "reply", "failure")
+_PROVIDER_ASKED = ("window_request", "window_in", "models_request", "models_in")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,19 +43,17 @@ class Own:
         return self.task or task_of(config.task)
 
     def haystack_in(self, tokenizer: Tokenizer) -> Haystack | None:
-        """The haystack handed over. Raises ConfigError where it was counted in another tokenizer
-        than the run's."""
+        """The haystack handed over. Raises ConfigError where another tokenizer counted it."""
         counted = getattr(self.haystack, "tokenizer", None)
         if self.haystack is not None and counted not in (None, tokenizer.name):
             raise ConfigError(
-                f"haystack {self.haystack.name!r} was counted in {counted}, the run counts in"
-                f" {tokenizer.name}; give both the same tokenizer"
+                f"haystack {self.haystack.name!r} was counted in {counted},"
+                f" the run counts in {tokenizer.name}; give both the same tokenizer"
             )
         return self.haystack
 
     def named(self, config: RunConfig) -> RunConfig:
-        """The config with the names of the objects. Raises ConfigError for an object that is no
-        such part."""
+        """The config with the names of the objects. Raises ConfigError for what is no such part."""
         update: dict[str, Any] = {}
         if self.task is not None:
             update["task"] = _task_name(self.task)
@@ -100,7 +83,7 @@ class PlantsNothing:
 
 def _task_name(task: Task) -> str:
     """The task's own NAME, or that of its module or class in lower case. Raises ConfigError."""
-    _check(task, "task", _TASK)
+    _check(task, "task", _TASK + _TASK_VERBS)
     if isinstance(task, ModuleType):
         name = task.__name__.rpartition(".")[2].replace("_", "-")
     else:
@@ -113,23 +96,19 @@ def _task_name(task: Task) -> str:
 
 
 def _served(provider: Provider, config: RunConfig) -> dict[str, str | None]:
-    """Names of a provider and its model: those of its service, where it is made from one. Raises
-    ConfigError."""
-    _check(provider, "provider", _PROVIDER)
+    """Names of a provider and its model, by its service where it has one. Raises ConfigError."""
+    _check(provider, "provider", _PROVIDER + _PROVIDER_ASKED)
     service = getattr(provider, "service", None)
     if isinstance(provider, Function):
         return {"provider": FUNCTION, "model": provider.service.model}
     if isinstance(service, Service):
         hide(*filter(None, [service.api_key]))
-        return {
-            "provider": service.provider,
-            "model": config.model or service.model,
-            "base_url": service.base_url,
-        }
+        model = config.model or service.model
+        return {"provider": service.provider, "model": model, "base_url": service.base_url}
     if config.model is None:
         raise ConfigError(
-            f"a provider of your own ({type(provider).__name__}) needs model=..., the name in"
-            " the log"
+            f"a provider of your own ({type(provider).__name__}) needs model=...,"
+            " the name in the log"
         )
     return {"provider": _dashed(type(provider).__name__)}
 

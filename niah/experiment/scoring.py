@@ -1,5 +1,4 @@
-"""The score of a stored answer, as its task judges it today, and of a reader that only searches,
-without a model.
+"""The score of a stored answer, as its task judges it today, and of a reader that only searches.
 
 What searching earns on the very prompts of a run stands beside a model's score as its controls do:
 it is not reading.
@@ -52,24 +51,22 @@ def scored(result: Result, planting: Planting, task: Task) -> Result:
 
 
 def unscored(result: Result) -> Result:
-    """The result without its score and all that was said of it; the outcome is the caller's to
-    tell."""
+    """The result without its score and what was said of it; the outcome is the caller's to tell."""
     return replace(
         result, score=None, answer_class=None, explanation=None, answer_detail=None, parts={}
     )
 
 
 def rescored(result: Result, experiment: Experiment) -> Result:
-    """The result as judged today. Raises RunError where today's needles are not the ones that were
-    asked about."""
+    """The result as judged today. Raises RunError where today's needles are other ones."""
     planting = experiment.plant(result.trial)
     presenter = presenter_in(experiment)
     if presenter is not None and planting.marks:  # speech has times of its own
         planting = presenter.present(experiment.prompt(result.trial)).planting
     if planting.targets != result.targets:
         raise RunError(
-            f"trial {result.trial.id} asked for {', '.join(result.targets)}, but its haystack or"
-            " task have changed since; scores are left as they are"
+            f"trial {result.trial.id} asked for {', '.join(result.targets)},"
+            " but its haystack or task have changed since; scores are left as they are"
         )
     return scored(result, planting, experiment.task)
 
@@ -91,9 +88,6 @@ def search_scores(experiment: Experiment, trials: Iterable[Trial]) -> Mapping[st
 
 def best_search(experiment: Experiment) -> float | None:
     """The best of them over the first epoch of a run; None where no prompt was searched."""
-    trials = [
-        t
-        for t in experiment.trials
-        if t.epoch == 0 and t.control is None and t.context_length <= MOST_TOKENS
-    ]
+    first = (t for t in experiment.trials if t.epoch == 0 and t.control is None)
+    trials = [t for t in first if t.context_length <= MOST_TOKENS]
     return max(search_scores(experiment, trials).values(), default=None)

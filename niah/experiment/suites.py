@@ -1,5 +1,4 @@
-"""Suites: several runs of one model, read from a TOML file of shared settings and one table a
-run."""
+"""Suites: several runs of one model, from a TOML file of shared settings and one table a run."""
 
 from __future__ import annotations
 
@@ -12,7 +11,6 @@ from niah.errors import ConfigError, NiahError, UnknownName
 from niah.experiment.checks import check_used
 from niah.experiment.config import RunConfig, read_config, settings_over
 from niah.generator.library import language_of_haystack, shared_root
-from niah.tasks import task_of
 from niah.text.validation import table_in
 
 _RUN_KEYS = {*RunConfig.model_fields, "name"}
@@ -38,17 +36,16 @@ def suite_summaries() -> dict[str, str]:
 
 
 def read_suite(name: str, flags: Mapping[str, Any]) -> Suite:
-    """A suite by name or path, with flags on top of everything in it. Raises ConfigError or
-    UnknownName."""
-    path = Path(name)
+    """A suite by name or path, flags on top of all in it. Raises ConfigError or UnknownName."""
+    path, shipped = Path(name), suite_names()
     if not path.is_file():
-        if name not in suite_names():
-            raise UnknownName("suite", name, suite_names())
-        path = suite_names()[name]
+        if name not in shipped:
+            raise UnknownName("suite", name, shipped)
+        path = shipped[name]
     if flags.get("task"):
         raise ConfigError(
-            "a suite brings its own tasks: leave out --task (or NIAH_TASK), or run that task"
-            " without --suite"
+            "a suite brings its own tasks: leave out --task (or NIAH_TASK),"
+            " or run that task without --suite"
         )
     table = _table(path)
     configs: dict[str, RunConfig] = {}
@@ -67,39 +64,31 @@ def read_suite(name: str, flags: Mapping[str, Any]) -> Suite:
 def _table(path: Path) -> dict[str, Any]:
     table = table_in(path)
     shared, runs = table.setdefault("shared", {}), table.get("runs")
-    if (
-        not isinstance(shared, dict)
-        or not isinstance(table.get("summary", ""), str)
-        or not _are_runs(runs)
-    ):
+    is_summed_up = isinstance(table.get("summary", ""), str)
+    if not isinstance(shared, dict) or not is_summed_up or not _are_runs(runs):
         raise ConfigError(
-            f"{path}: not a suite; it holds a summary, [shared] settings and [[runs]] with a task"
-            " each"
+            f"{path}: not a suite;"
+            " it holds a summary, [shared] settings and [[runs]] with a task each"
         )
-    unknown = [key for run in table["runs"] for key in run if key not in _RUN_KEYS]
-    strange = [key for key in table["shared"] if key not in RunConfig.model_fields]
-    if strange:
-        raise UnknownName(f"key of [shared] in {path}", strange[0], RunConfig.model_fields)
-    if unknown:
-        raise UnknownName(f"key of a run in {path}", unknown[0], _RUN_KEYS)
+    for key in shared:
+        if key not in RunConfig.model_fields:
+            raise UnknownName(f"key of [shared] in {path}", key, RunConfig.model_fields)
+    for key in (key for run in table["runs"] for key in run):
+        if key not in _RUN_KEYS:
+            raise UnknownName(f"key of a run in {path}", key, _RUN_KEYS)
     return table
 
 
 def _are_runs(runs: object) -> bool:
-    return (
-        isinstance(runs, list)
-        and bool(runs)
-        and all(isinstance(run, dict) and "task" in run for run in runs)
-    )
+    if not isinstance(runs, list) or not runs:
+        return False
+    return all(isinstance(run, dict) and "task" in run for run in runs)
 
 
 def _is_plain(name: object) -> bool:
-    return (
-        isinstance(name, str)
-        and bool(name.strip())
-        and Path(name).name == name
-        and not name.startswith(".")
-    )
+    if not isinstance(name, str) or not name.strip():
+        return False
+    return Path(name).name == name and not name.startswith(".")
 
 
 def _config(
@@ -109,21 +98,16 @@ def _config(
     run: Mapping[str, Any],
     flags: Mapping[str, Any],
 ) -> RunConfig:
-    given = {k: v for k, v in flags.items() if v is not None}
     own = {k: v for k, v in run.items() if k != "name"}
-    merged = settings_over(settings_over(shared, own), given)
+    merged = settings_over(settings_over(shared, own), flags)
     haystack = str(run.get("haystack", ""))
-    if haystack.endswith(
-        ":LANGUAGE"
-    ):  # a made haystack, in the language of the one that all runs share
-        named = given.get(
-            "haystack", shared.get("haystack", RunConfig.model_fields["haystack"].default)
-        )
+    if haystack.endswith(":LANGUAGE"):  # a made one, in the language of what all runs share
+        usual = shared.get("haystack", RunConfig.model_fields["haystack"].default)
+        named = usual if flags.get("haystack") is None else flags["haystack"]
         merged["haystack"] = haystack.replace("LANGUAGE", language_of_haystack(named))
     try:
         config = read_config(None, merged)
-        task_of(config.task)
         check_used(config)
-        return config
     except NiahError as error:
         raise ConfigError(f"{path.name}, run {name}: {error}") from error
+    return config

@@ -81,8 +81,8 @@ def price_table(value: Any) -> Any:
         table = dict(part.strip().partition("=")[::2] for part in value.split(","))
     if isinstance(table, dict) and not {"input", "output"} <= set(table) <= _PRICES:
         raise ConfigError(
-            f"price = {value!r}: give input and output, perhaps cached and write, like"
-            " input=2,cached=0.2,output=10"
+            f"price = {value!r}: give input and output, perhaps cached and write,"
+            " like input=2,cached=0.2,output=10"
         )
     return table
 
