@@ -85,8 +85,8 @@ def read_manifest(name: str) -> Manifest:
         folders = haystack_folders()
         if name not in folders and folder.is_dir():
             raise HaystackError(
-                f"{name}: a folder, but no haystack; import its transcripts with: niah haystack add"
-                f" {name} --name NAME"
+                f"{name}: a folder, but no haystack;"
+                f" import its transcripts with: niah haystack add {name} --name NAME"
             )
         if name not in folders:
             raise UnknownName("haystack", name, folders)
@@ -267,8 +267,8 @@ def _check_free(folder: Path, replace: bool) -> None:
         )
     if not replace and (folder.exists() or name in haystack_folders()):
         raise HaystackError(
-            f"there is a haystack {name!r} already; choose another --name, write it anew with"
-            f" --replace, or take it away with: niah haystack remove {name}"
+            f"there is a haystack {name!r} already; choose another --name,"
+            f" write it anew with --replace, or take it away with: niah haystack remove {name}"
         )
     if folder.exists():
         removable_haystack(str(folder))
@@ -283,15 +283,15 @@ def removable_haystack(name: str) -> Manifest:
     manifest = read_manifest(name)
     if manifest.folder.parent == shared_root("haystacks").resolve():
         raise HaystackError(
-            f"haystack {manifest.name!r} came with niah and stays; only imported ones can be"
-            " removed"
+            f"haystack {manifest.name!r} came with niah and stays;"
+            " only imported ones can be removed"
         )
     own = {MANIFEST, "", *(name for e in manifest.episodes for name in (e.file, e.recording))}
     strange = sorted(p.name for p in manifest.folder.iterdir() if p.name not in own)
     if strange:
         raise HaystackError(
-            f"{manifest.folder} also holds {strange[0]!r}, which is not of the haystack; move it"
-            " elsewhere first"
+            f"{manifest.folder} also holds {strange[0]!r}, which is not of the haystack;"
+            " move it elsewhere first"
         )
     return manifest
 

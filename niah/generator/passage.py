@@ -62,8 +62,9 @@ def turned_to(
     if room + SLACK_TOKENS > have:
         whole = "its one episode" if passage.marks else "it"
         raise PromptError(
-            f"haystack {haystack.name!r} holds {have} tokens, too few for {room} in which the"
-            f" passage stands once; add to {whole} or ask for shorter contexts"
+            f"haystack {haystack.name!r} holds {have} tokens,"
+            f" too few for {room} in which the passage stands once;"
+            f" add to {whole} or ask for shorter contexts"
         )
     if not passage.present:
         return Turned(opening=(), ring=ring, before=0, tokens=asked.tokens)

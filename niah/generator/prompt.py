@@ -129,8 +129,9 @@ class Builder:
         room = context_length - overhead
         if room < LEAST_HAYSTACK_TOKENS:
             raise PromptError(
-                f"context length {context_length} is too short: question, needles and reply take"
-                f" {overhead} tokens; use {overhead + LEAST_HAYSTACK_TOKENS} or more"
+                f"context length {context_length} is too short:"
+                f" question, needles and reply take {overhead} tokens;"
+                f" use {overhead + LEAST_HAYSTACK_TOKENS} or more"
             )
         return room
 

@@ -262,8 +262,8 @@ def vocabulary_file(language: str) -> Path:
         return _FOLDER / f"{language}.toml"
     if language in LANGUAGES:
         raise HaystackError(
-            f"there is no synthetic:{language}, made-up speech knows {', '.join(spoken())}; use a"
-            f" haystack of transcripts, or one of those with --language {language}"
+            f"there is no synthetic:{language}, made-up speech knows {', '.join(spoken())};"
+            f" use a haystack of transcripts, or one of those with --language {language}"
         )
     raise UnknownName("synthetic language", language, spoken())
 

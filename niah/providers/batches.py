@@ -69,10 +69,9 @@ def batch_provider(form: str, service: Service) -> Provider:
     made_by = PROVIDERS[service.provider].made_by if service.provider in PROVIDERS else None
     provider = provider_of(service) if made_by else None
     if provider is None or not isinstance(provider, FORMS[form].speaks):
-        fitting = FORMS[form].provider
         raise ConfigError(
             f"--format {form} holds requests of another protocol than provider"
-            f" {service.provider!r}: use --provider {fitting}, or another --format"
+            f" {service.provider!r}: use --provider {FORMS[form].provider}, or another --format"
         )
     return provider
 

@@ -50,8 +50,8 @@ _SECRET_NAME = re.compile(
 # what keys of services look like: sk-..., AIza..., eyJ... (a JWT), or long: 9f86d081884c7d65...
 _SECRET_VALUE = re.compile(
     r"(?:Bearer |Basic |sk-|rk-|pk-|gsk_|xai-|hf_|AIza|ya29\.|eyJ|AKIA|ABSK|ghp_|glpat-|nvapi-|r8_)"
-    r".{8,}"
-    r"|[0-9a-fA-F-]{32,}|(?=\S*\d)(?=\S*[a-z])(?=\S*[A-Z])[\w+/=.~-]{32,}",
+    r".{8,}|[0-9a-fA-F-]{32,}"
+    r"|(?=\S*\d)(?=\S*[a-z])(?=\S*[A-Z])[\w+/=.~-]{32,}",
     re.DOTALL,
 )
 
