@@ -365,7 +365,7 @@ class HaystackStream:
 
     def unique_share(self, tokens: int) -> float:
         """Share of the first tokens met for the first time, at most: repeats may come early."""
-        if self._unique_tokens is None or not tokens:
+        if self._unique_tokens is None:
             return 1.0
         return min(1.0, self._unique_tokens / tokens)
 
