@@ -1,5 +1,4 @@
-"""The heatmap in the terminal, live while a run fills it, and whole afterwards; and the table of
-several runs.
+"""The heatmap in the terminal, live and whole, and the table of several runs.
 
 With colours a cell is a coloured block with its value where there is room. Without them (a pipe,
 NO_COLOR, a dumb terminal) a cell without room for a value is a sign. What does not fit is folded
@@ -22,11 +21,14 @@ from rich.table import Table
 from rich.text import Text
 
 from niah.plotter.formatting import (
+    CONTROL_WORDS,
+    commonest,
     control_labels,
     detail_labels,
     found_label,
     headline_label,
     interval_label,
+    lost_trials,
     normalised_label,
     plural,
     value_label,
@@ -35,11 +37,11 @@ from niah.plotter.look import luminance, red_green
 from niah.plotter.wrapping import Words, words_for
 from niah.text.lengths import label_of
 from niah.text.shares import depth_label, percent
+from niah.verdict.grid import MISSING
 from niah.verdict.records import Cell, Control, Grid, model_label
 
 _T = TypeVar("_T")
 
-CONTROL_COLUMNS = ("absent", "oracle", "closed-book")
 NAMES = 19  # columns of a table that a name gets at least, where it is that long
 WIDEST = 7
 LEAST_DEPTHS = 5  # rows of cells that are worth more than details
@@ -54,8 +56,7 @@ ASCII_SIGNS: Mapping[str, str] = {FOUND: "#", PARTLY: "+", LOST: "-", UNSCORED: 
 
 @dataclass(frozen=True, slots=True)
 class LiveView:
-    """A progress bar and a status line, further lines below them, and the heatmap in what is left
-    of the screen."""
+    """Progress bar, status, further lines, and the heatmap in what is left of the screen."""
 
     grid: Grid
     columns: int
@@ -69,34 +70,29 @@ class LiveView:
         count = f"{self.done:,}/{self.total:,} trials"
         width = min(40, self.columns - len(count) - cell_len(self.status) - 3)
         if width >= 10:
-            bar = Table.grid(padding=(0, 1))
-            bar.add_row(
-                ProgressBar(total=self.total, completed=self.done, width=width), count, self.status
-            )
-            yield bar
+            row = Table.grid(padding=(0, 1))
+            bar = ProgressBar(total=self.total, completed=self.done, width=width)
+            row.add_row(bar, count, self.status)
+            yield row
         else:
-            yield Text(
-                words_for(options, f"{count}  {self.status}"), no_wrap=True, overflow="ellipsis"
-            )
-        below = [
-            line
-            for text in self.below
-            for line in Words(text, "dim").lines(console, options, self.columns)
-        ]
+            yield _one_line(options, f"{count}  {self.status}")
         if self.rows < LOW:
-            below = [
-                Text(words_for(options, text), "dim", no_wrap=True, overflow="ellipsis")
-                for text in self.below
-            ]
+            below = [_one_line(options, text, "dim") for text in self.below]
             below = below[: max(0, self.rows - 2)]
+        else:
+            words = [Words(text, "dim") for text in self.below]
+            below = [line for w in words for line in w.lines(console, options, self.columns)]
         yield from below
         yield TerminalHeatmap(self.grid, self.columns, max(0, self.rows - len(below) - 2))
 
 
+def _one_line(options: ConsoleOptions, text: str, style: str = "") -> Text:
+    return Text(words_for(options, text), style, no_wrap=True, overflow="ellipsis")
+
+
 @dataclass(frozen=True, slots=True)
 class TerminalHeatmap:
-    """The grid in so many columns and, if told, at most so many rows of the screen, with the totals
-    below.
+    """The grid in so many columns and, if told, at most so many rows, with the totals below.
 
     Laid out when it is drawn: only then colours and encoding are known.
     """
@@ -142,17 +138,13 @@ class TerminalHeatmap:
             signs=ASCII_SIGNS if options.ascii_only else SIGNS,
             coloured=console.color_system is not None and not console.no_color,
         )
-        rows = [
-            painter.line(label, cells)
-            for label, cells in zip(folded.rows, folded.cells, strict=True)
-        ]
+        rows = [painter.line(*row) for row in zip(folded.rows, folded.cells, strict=True)]
         rows += [Text(""), painter.line("absent", folded.absent)] if folded.absent else []
         rows.append(_axis(folded.columns, painter.step))
         rows += [_axis(folded.media, painter.step)] if folded.media else []
         about = f"{model_label(grid)} · {grid.task} · haystack {grid.haystack} · {grid.tokenizer}"
-        below = [Words(line, "dim") for line in (*folded.said, *painter.legend())] + [
-            Words(line) for line in said
-        ]
+        below = [Words(line, "dim") for line in (*folded.said, *painter.legend())]
+        below += map(Words, said)
         after = [line for words in below for line in words.lines(console, options, columns)]
         return [*Words(about, "bold").lines(console, options, columns), *rows, *after]
 
@@ -170,38 +162,29 @@ class Folded:
 
 
 def fold(grid: Grid, most_columns: int, most_rows: int) -> Folded:
-    """Neighbouring lengths and depths as one cell each where there are too many of them: nothing is
-    left out."""
+    """Neighbouring lengths and depths as one cell each where there are too many: none left out."""
     lengths, depths = grid.context_lengths, grid.depths
     across, down = _groups(lengths, most_columns), _groups(depths, most_rows)
     cells = {(c.context_length, c.depth_percent): c for c in grid.cells}
-    absent = {
-        c.context_length: c for c in grid.controls if c.control == "absent"
-    }  # how often a model says so
+    absent = {c.context_length: c for c in grid.controls if c.control == "absent"}
     said = []
     if len(across) < len(lengths):
-        said.append(
-            f"{len(lengths)} lengths in {plural(len(across), 'column')}, labelled by the longest of"
-            " each"
-        )
+        columns = plural(len(across), "column")
+        said.append(f"{len(lengths)} lengths in {columns}, labelled by the longest of each")
     if len(down) < len(depths):
         said.append(f"{len(depths)} depths in {plural(len(down), 'row')}")
     media = [grid.media.get(group[-1]) for group in across]
     said += [f"below each length its {size.kind}" for size in media[-1:] if size]
+
+    def together(ns: Sequence[int], ds: Sequence[float]) -> Cell:
+        return _together([cells[n, d] for n in ns for d in ds if (n, d) in cells])
+
+    by_length = tuple(_together([absent[n] for n in ns if n in absent]) for ns in across)
     return Folded(
         columns=tuple(label_of(group[-1]) for group in across),
         rows=tuple(_span(group) for group in down),
-        cells=tuple(
-            tuple(
-                _together([cells[n, d] for n in ns for d in ds if (n, d) in cells]) for ns in across
-            )
-            for ds in down
-        ),
-        absent=(
-            tuple(_together([absent[n] for n in ns if n in absent]) for ns in across)
-            if absent
-            else ()
-        ),
+        cells=tuple(tuple(together(ns, ds) for ns in across) for ds in down),
+        absent=by_length if absent else (),
         media=tuple(size.label if size else "-" for size in media) if any(media) else (),
         said=("; ".join(said),) if said else (),
     )
@@ -222,19 +205,11 @@ def _span(depths: Sequence[float]) -> str:
 
 def _together(places: Sequence[Cell | Control]) -> Cell:
     """Some cells, or controls of some lengths, as one: the mean over all their scored trials."""
-    outcomes: Counter[str] = Counter()
-    for place in places:
-        outcomes.update(place.outcomes)
+    outcomes = dict(sum((Counter(p.outcomes) for p in places), Counter[str]()))
     n = sum(p.n for p in places)
     mean = sum(p.n * (p.mean or 0.0) for p in places) / n if n else None
     return Cell(
-        context_length=0,
-        depth_percent=0,
-        n=n,
-        mean=mean,
-        low=None,
-        high=None,
-        outcomes=dict(outcomes),
+        context_length=0, depth_percent=0, n=n, mean=mean, low=None, high=None, outcomes=outcomes
     )
 
 
@@ -278,23 +253,19 @@ class _Painter:
         return text or " " * self._width, Style(color=ink, bgcolor=f"rgb({red},{green},{blue})")
 
     def _value(self, cell: Cell) -> str:
-        """The value, with a star where some trials of the cell have no score; nothing where there
-        is no room."""
+        """The value where there is room, with a star where some trials have no score."""
         if self._width < LEAST_WITH_TEXT:
             return ""
-        lost = any(
-            n for outcome, n in cell.outcomes.items() if outcome not in ("scored", "missing")
-        )
-        if not lost or self._width <= LEAST_WITH_TEXT:
-            return value_label(cell.mean or 0.0)
+        label = value_label(cell.mean or 0.0)
+        if not lost_trials(cell) or self._width == LEAST_WITH_TEXT:
+            return label
         self._starred = True
-        return f"{value_label(cell.mean or 0.0)}*"
+        return f"{label}*"
 
     def _unscored(self, cell: Cell, kind: str) -> str:
         if self._width < LEAST_WITH_TEXT or kind == NOT_RUN:
             return self._sign(kind)
-        others = {o: n for o, n in cell.outcomes.items() if o != "missing"}
-        outcome = max(others, key=lambda o: others[o])
+        outcome = commonest(cell.outcomes, MISSING)
         return _SHORT.get(outcome, outcome)[: self._width]
 
     def _sign(self, kind: str) -> str:
@@ -304,8 +275,10 @@ class _Painter:
 
 def _kind(cell: Cell) -> str:
     if cell.mean is None:
-        return UNSCORED if any(n for o, n in cell.outcomes.items() if o != "missing") else NOT_RUN
-    return FOUND if cell.mean == 1 else LOST if cell.mean == 0 else PARTLY
+        return UNSCORED if lost_trials(cell) else NOT_RUN
+    if cell.mean == 1:
+        return FOUND
+    return PARTLY if cell.mean else LOST
 
 
 def _axis(labels: Sequence[str], step: int) -> Text:
@@ -335,15 +308,10 @@ def summary_view(
         return table
     lines = [Words(title, "bold")]
     for name, grid in grids.items():
-        shares = {c: percent(r.mean) for c, r in grid.by_control.items()}
-        if searched is not None:
-            shares["search"] = percent(searched.get(name))
-        parts = [
-            found_label(grid.whole),
-            *normalised_label(grid),
-            *(f"{c} {share}" for c, share in shares.items()),
-        ]
-        parts += [other] if (other := _commonest(grid)) else []
+        parts = [found_label(grid.whole), *normalised_label(grid)]
+        parts += [f"{control} {percent(r.mean)}" for control, r in grid.by_control.items()]
+        parts += [f"search {percent(searched.get(name))}"] if searched is not None else []
+        parts += filter(None, [_commonest(grid)])
         lines.append(Words(f"{name}: {', '.join(parts)}"))
     return Group(*lines)
 
@@ -354,59 +322,34 @@ def summary_table(
     rows: str = "run",
     searched: Mapping[str, float | None] | None = None,
 ) -> Table:
-    """One line per run: share found with interval, normalised, controls, what searching scores on
-    the same prompts (where that is known), the commonest answer that was not right."""
+    """One line per run: share found with interval, normalised, controls, and the commonest answer
+    that was not right; before it what searching scores on the same prompts, where that is known."""
     table = Table(title=Text(title, "bold"), title_justify="left", box=None, padding=(0, 1, 0, 0))
     table.add_column(rows, overflow="fold", min_width=min(NAMES, max(map(len, grids))))
-    for column in (
-        "found",
-        "95 %",
-        "n",
-        "norm.",
-        "halluc.",
-        "oracle",
-        "guess",
-        *(["search"] if searched else []),
-    ):
+    columns = ["found", "95 %", "n", "norm.", "halluc.", "oracle", "guess"]
+    columns += ["search"] if searched else []
+    for column in columns:
         table.add_column(column, justify="right", no_wrap=True, min_width=4 if column == "n" else 6)
     table.add_column("other answers", min_width=len("answers"))
     counts: set[str] = set()
     for name, grid in grids.items():
-        r, controls = grid.whole, grid.by_control
-        interval = (
-            "-"
-            if r.low is None or r.high is None
-            else interval_label(r.low, r.high, "-").removesuffix(" %")
-        )
-        absent, oracle, guess = (
-            controls[c].mean if c in controls else None for c in CONTROL_COLUMNS
-        )
-        said = [percent(None if absent is None else 1 - absent), percent(oracle), percent(guess)]
-        said += [percent(searched.get(name))] if searched else []
+        r, interval = grid.whole, "-"
+        if r.low is not None and r.high is not None:
+            interval = interval_label(r.low, r.high, "-").removesuffix(" %")
+        means = {control: share.mean for control, share in grid.by_control.items()}
+        absent, oracle, guess = map(means.get, CONTROL_WORDS)
+        shares = [grid.normalised, None if absent is None else 1 - absent, oracle, guess]
+        shares += [searched.get(name)] if searched else []
         counts |= {f"{c.control} {c.n}" for c in grid.controls if c.control != "absent"}
-        cells = (
-            name,
-            percent(r.mean),
-            interval,
-            str(r.n),
-            percent(grid.normalised),
-            *said,
-            _commonest(grid),
-        )
+        cells = [name, percent(r.mean), interval, str(r.n), *map(percent, shares), _commonest(grid)]
         table.add_row(*map(Text, cells))  # names of models and classes are no markup
     if counts:
-        table.caption = (
-            f"norm. rests on few trials a run: n of {', '.join(sorted(counts))}".replace(
-                "closed-book", "guess"
-            )
-        )
+        few = ", ".join(sorted(counts)).replace("closed-book", "guess")
+        table.caption = f"norm. rests on few trials a run: n of {few}"
         table.caption_justify = "left"
     return table
 
 
 def _commonest(grid: Grid) -> str:
-    others = {k: n for k, n in grid.answer_classes.items() if k != "right"}
-    if not others:
-        return ""
-    name = max(others, key=lambda k: others[k])
-    return f"{others[name]:,} {name}"
+    name = commonest(grid.answer_classes, "right")
+    return f"{grid.answer_classes[name]:,} {name}" if name else ""
