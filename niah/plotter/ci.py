@@ -1,5 +1,4 @@
-"""A verdict for pipelines: JUnit XML, a Markdown summary with a heatmap in text, workflow commands
-of GitHub."""
+"""A verdict for pipelines: JUnit XML, Markdown with a heatmap in text, commands of GitHub."""
 
 from __future__ import annotations
 
@@ -30,16 +29,12 @@ _LEVELS = {
 
 def judgement_json(judgement: Judgement) -> str:
     """The verdict for other programs."""
-    return json.dumps(
-        {"schema": 1, "exit_code": judgement.exit_code, **asdict(judgement)},
-        ensure_ascii=False,
-        indent=1,
-    )
+    table = {"schema": 1, "exit_code": judgement.exit_code, **asdict(judgement)}
+    return json.dumps(table, ensure_ascii=False, indent=1)
 
 
 def junit_xml(judgement: Judgement, grid: Grid, at: str) -> str:
-    """A test case for the instrument, one for each gate, one for each length. What is open is
-    skipped, never green.
+    """A test case for the instrument, for each gate and each length; what is open is skipped.
 
     ``at`` is the time of the judgement (ISO 8601).
     """
@@ -48,17 +43,12 @@ def junit_xml(judgement: Judgement, grid: Grid, at: str) -> str:
     suite, name = TestSuite("niah"), f"niah.{model_label(grid).replace(' ', '-')}"
     suite.add_property("verdict", judgement.verdict.value)
     suite.timestamp = at
-    more = f" (and {len(judgement.reasons) - 1} more)" if len(judgement.reasons) > 1 else ""
-    cases: list[tuple[str, Verdict | None, str]] = [
-        ("verdict", judgement.verdict, judgement.reasons[0] + more)
-    ]
-    cases += [
-        (f"{f.gate}, {f.part}", f.verdict, f.reason + more_words(f)) for f in judgement.findings
-    ]
-    cases += [
-        (f"length={length}", *_of_length(judgement, grid, length))
-        for length in grid.context_lengths
-    ]
+    first, *others = judgement.reasons
+    more = f" (and {len(others)} more)" if others else ""
+    gates, lengths = judgement.findings, grid.context_lengths
+    cases: list[tuple[str, Verdict | None, str]] = [("verdict", judgement.verdict, first + more)]
+    cases += [(f"{f.gate}, {f.part}", f.verdict, f.reason + more_words(f)) for f in gates]
+    cases += [(f"length={n}", *_of_length(judgement, grid, n)) for n in lengths]
     for about, verdict, message in cases:
         case = TestCase(about, classname=name, time=0.0)  # the trials took their time before
         case.result = _results(verdict, _plain_text(message))
@@ -68,13 +58,12 @@ def junit_xml(judgement: Judgement, grid: Grid, at: str) -> str:
     xml = JUnitXml("niah")
     xml.add_testsuite(suite)
     xml.update_statistics()  # type: ignore[no-untyped-call]
-    text: bytes = xml.tostring()  # type: ignore[no-untyped-call]  # the package types its public parts only
+    text: bytes = xml.tostring()  # type: ignore[no-untyped-call]  # it types its public parts only
     return '<?xml version="1.0" encoding="utf-8"?>\n' + text.decode() + "\n"
 
 
 def _results(verdict: Verdict | None, message: str) -> list[FinalResult]:
-    """What JUnit says of a case: nothing where it passes, skipped where it is open or nobody
-    asks."""
+    """What JUnit says of a case: nothing where it passes, skipped where it is open or not asked."""
     from junitparser import Error, Failure, Skipped
 
     if verdict is None:
@@ -107,14 +96,8 @@ def summary_markdown(judgement: Judgement, grid: Grid) -> str:
             reason = _cell_text(f.reason + more_words(f))
             lines.append(f"| `{f.gate}` | {_cell_text(f.part)} | **{standing(f)}** | {reason} |")
         lines.append("")
-    lines += [
-        (
-            f"{_cell_text(found_label(grid.whole))}, task {_cell_text(grid.task)}, haystack"
-            f" {_cell_text(grid.haystack)}"
-        ),
-        "",
-    ]
-    lines += [*text_heatmap(grid), ""]
+    what = f"task {_cell_text(grid.task)}, haystack {_cell_text(grid.haystack)}"
+    lines += [f"{_cell_text(found_label(grid.whole))}, {what}", "", *text_heatmap(grid), ""]
     lines += [f"- {_cell_text(note)}" for note in judgement.notes]
     return "\n".join(lines) + "\n"
 
@@ -133,58 +116,52 @@ def text_heatmap(grid: Grid) -> Iterator[str]:
     counts = sorted({c.n for c in cells.values()})
     trials = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
     yield ""
-    yield (
-        f"{trials} scored trials per cell; 🟩 from .9, 🟨 from .7, 🟧 from .3, 🟥 below, ⬜ nothing"
-        " scored"
-    )
+    squares = "🟩 from .9, 🟨 from .7, 🟧 from .3, 🟥 below, ⬜ nothing scored"
+    yield f"{trials} scored trials per cell; {squares}"
 
 
 def workflow_commands(judgement: Judgement) -> Iterator[str]:
-    """A workflow command of GitHub for each gate that decided, and for a run that cannot be judged;
-    none for a pass."""
+    """Commands of GitHub: each gate that decided, why a run cannot be judged; none for a pass."""
     if judgement.verdict in (Verdict.INVALID, Verdict.INCOMPLETE):
         for reason in judgement.reasons:
             yield _command(judgement.verdict, judgement.verdict.value, reason)
-    for finding in judgement.findings:
-        if standing(finding) == judgement.verdict != Verdict.PASS:
-            yield _command(
-                finding.verdict, f"{finding.gate}: {finding.part}", finding_words(finding)
-            )
+    for f in judgement.findings:
+        if standing(f) == judgement.verdict != Verdict.PASS:
+            yield _command(f.verdict, f"{f.gate}: {f.part}", finding_words(f))
 
 
 def outputs(judgement: Judgement, grid: Grid) -> str:
-    """Lines for GITHUB_OUTPUT."""
+    """Lines for GITHUB_OUTPUT; the first finding about a drop is of the whole run."""
     mean = "" if grid.whole.mean is None else f"{grid.whole.mean:.4f}"
-    drop = next(
-        (f.p_fail for f in judgement.findings if f.gate == "max_drop"), None
-    )  # the first is of the whole run
+    drop = next((f.p_fail for f in judgement.findings if f.gate == "max_drop"), None)
     p_value = "" if drop is None else f"{drop:.4g}"
     return f"verdict={judgement.verdict.value}\nmean={mean}\np_value={p_value}\n"
 
 
 def _command(verdict: Verdict, title: str, message: str) -> str:
     """Control signs are written as GitHub reads them; in a title so are the signs that end it."""
-    escaped = {ord(sign): f"%{ord(sign):02X}" for sign in "%\r\n"}
-    in_title = escaped | {ord(sign): f"%{ord(sign):02X}" for sign in ":,"}
-    return (
-        f"::{_LEVELS[verdict]} title=niah {title.translate(in_title)}::{message.translate(escaped)}"
-    )
+    title, message = _escaped(title, "%\r\n:,"), _escaped(message, "%\r\n")
+    return f"::{_LEVELS[verdict]} title=niah {title}::{message}"
+
+
+def _escaped(text: str, signs: str) -> str:
+    return text.translate({ord(sign): f"%{ord(sign):02X}" for sign in signs})
 
 
 def _square(cell: Cell | None) -> str:
-    if cell is None or cell.mean is None:
-        return f"{UNSCORED} {unscored_label(cell) if cell else ''}".rstrip()
+    if cell is None:
+        return UNSCORED
     mean = cell.mean
+    if mean is None:
+        return f"{UNSCORED} {unscored_label(cell)}".rstrip()
     return f"{next(square for least, square in SQUARES if mean >= least)} {value_label(mean)}"
 
 
 def _cell_text(text: str) -> str:
-    for sign in "\\`|":
-        text = text.replace(sign, f"\\{sign}")
-    return _plain_text(text).replace("<", "&lt;")
+    escapes = str.maketrans({"\\": "\\\\", "`": "\\`", "|": "\\|", "<": "&lt;"})
+    return _plain_text(text).translate(escapes)
 
 
 def _plain_text(text: str) -> str:
-    """Without control characters: XML has no place for them, and a line break may begin a workflow
-    command."""
+    """Without control characters: XML has no place for them; a line break may begin a command."""
     return "".join(sign if sign.isprintable() else " " for sign in text)

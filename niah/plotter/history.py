@@ -1,10 +1,10 @@
-"""A history over time: the share found run by run, the CUSUM below it, lines where a name or the
-model changed."""
+"""A history over time: the share found run by run, the CUSUM below it, lines at each change."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -23,19 +23,15 @@ def history_lines(s: Signal) -> Iterator[str]:
     """A row for each run, then what the history says."""
     reference = s.reference if len(s.runs) > s.reference else len(s.runs)
     for i, run in enumerate(s.runs):
-        held = (
-            "reference"
-            if i < reference
-            else f"{s.sums[i - reference]:.2f} of {s.threshold or 0:.2f}"
-        )
+        held = "reference"
+        if i >= reference:
+            held = f"{s.sums[i - reference]:.2f} of {s.threshold or 0:.2f}"
         marks = ["another model name"] if i in s.renamed else []
         marks += ["the change"] if i == s.changed else []
         marks += ["ALARM"] if i == s.alarm else []
         tokens = "" if run.tokens is None else f"  {run.tokens:,} tokens"
-        told = (
-            f"{_when(run)}  {percent(run.share, 'nothing scored'):>7} (n = {run.n}) "
-            f" {held:<14}{tokens}"
-        )
+        found = f"{percent(run.share, 'nothing scored'):>7} (n = {run.n})"
+        told = f"{_when(run)}  {found}  {held:<14}{tokens}"
         yield "  ".join([told, run.served or run.model, *marks])
     yield verdict_line(s)
 
@@ -43,18 +39,13 @@ def history_lines(s: Signal) -> Iterator[str]:
 def verdict_line(s: Signal) -> str:
     """What a history says, in one line."""
     if s.threshold is None:
-        return (
-            f"{len(s.runs)} of {s.reference} reference runs, and one more to judge: nothing is"
-            " said yet"
-        )
+        there = f"{len(s.runs)} of {s.reference} reference runs"
+        return f"{there}, and one more to judge: nothing is said yet"
     if s.alarm is None or s.changed is None:
         return f"no change in {len(s.runs) - s.reference} runs after {s.reference} reference runs"
-    before, after = percent(s.usual, "-"), percent(s.since, "-")
-    what = "a loss" if s.lost else "a gain"
-    return (
-        f"{what}, most likely from {_when(s.runs[s.changed])} on: {before} before, {after} since; "
-        f"seen at {_when(s.runs[s.alarm])}"
-    )
+    what = f"a {'loss' if s.lost else 'gain'}, most likely from {_when(s.runs[s.changed])} on"
+    shares = f"{percent(s.usual)} before, {percent(s.since)} since"
+    return f"{what}: {shares}; seen at {_when(s.runs[s.alarm])}"
 
 
 def _when(run: HistoryLine) -> str:
@@ -62,8 +53,10 @@ def _when(run: HistoryLine) -> str:
 
 
 def save_history(s: Signal, path: Path, look: Look = LOOK) -> list[str]:
-    """Draw into a PNG, SVG or PDF; returns warnings. Raises ConfigError for another type or an
-    unwritable path."""
+    """Draw into a PNG, SVG or PDF; returns warnings.
+
+    Raises ConfigError as ``canvas.save``, and where there is no run.
+    """
     if not s.runs:
         raise ConfigError(
             f"{path.name}: the history holds no run to draw; add one with: niah history add RUN"
@@ -72,12 +65,14 @@ def save_history(s: Signal, path: Path, look: Look = LOOK) -> list[str]:
     if s.alarm is not None:
         headline = "A loss" if s.lost else "A gain"
     first, last = s.runs[0], s.runs[-1]
-    foot = (
-        f"{last.model} · {len(s.runs)} runs from {first.date[:10]} to {last.date[:10]} · n ="
-        f" {last.n} · "
-    )
-    foot += f"an unchanged model alarms in {percent(LEVEL)} of years of {YEAR} runs"
-    words = Words(headline=headline, lines=[verdict_line(s)], foot=foot, spoken=verdict_line(s))
+    foot = [
+        last.model,
+        f"{len(s.runs)} runs from {first.date[:10]} to {last.date[:10]}",
+        f"n = {last.n}",
+        f"an unchanged model alarms in {percent(LEVEL)} of years of {YEAR} runs",
+    ]
+    said = verdict_line(s)
+    words = Words(headline=headline, lines=[said], foot=" · ".join(foot), spoken=said)
     return save(lambda: _figure(s, words, look), words, path, look)
 
 
@@ -107,14 +102,10 @@ def _draw_found(s: Signal, ax: Axes, look: Look) -> None:
         ax.plot(i, run.share, marker="o", markersize=4.5, color=look.ink, markerfacecolor=face)
     if s.usual is not None:
         ax.axhline(s.usual, color=look.faint, linewidth=0.8, linestyle="--")
+    style: dict[str, Any] = {"color": look.faint, "fontsize": look.sheet.type * 0.8}
+    style |= {"xycoords": ("data", "axes fraction"), "textcoords": "offset points"}
     for i in s.renamed:
-        name = s.runs[i].served or "not named"
-        style = {
-            "xycoords": ("data", "axes fraction"),
-            "textcoords": "offset points",
-            "color": look.faint,
-        }
-        ax.annotate(name, (i - 0.5, 0.02), (3, 0), fontsize=look.sheet.type * 0.8, **style)  # type: ignore[arg-type]
+        ax.annotate(s.runs[i].served or "not named", (i - 0.5, 0.02), (3, 0), **style)
     ax.set_ylabel("share found (hollow: reference)")
     ax.yaxis.set_major_formatter(lambda share, _: f"{100 * share:.0f} %")
 

@@ -35,13 +35,11 @@ from niah.verdict.sample import BANDS, FEWEST_CLUSTERS
 MOST_CELLS = 12  # listed one by one
 WIDEST = 10_000  # columns of a table that is not for a screen
 
-
 Part = str | Table
 
 
 def table_of(rows: Sequence[Sequence[str]]) -> Table:
-    """A plain table: the first row is its head, the first column stands left, the others right;
-    cells wrap at words."""
+    """A plain table with its head as first row; the first column stands left, the others right."""
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0), pad_edge=False)
     for i in range(len(rows[0])):
         table.add_column(justify="right" if i else "left", overflow="fold")
@@ -74,10 +72,8 @@ def report_lines(f: RunReport) -> list[str]:
 def report_parts(f: RunReport) -> list[Part]:
     """Everything that a run says; what it does not say comes first."""
     if f.bracket is not None:
-        return [
-            f"{model_label(f)}: adaptive run, {plural(f.whole.n, 'scored trial')}",
-            *bracket_lines(f, f.bracket),
-        ]
+        trials = plural(f.whole.n, "scored trial")
+        return [f"{model_label(f)}: adaptive run, {trials}", *bracket_lines(f, f.bracket)]
     nats = [f"{label_of(n)} {mean:.2f} (n = {count})" for n, (mean, count) in f.nats.items()]
     return [
         *unfinished_lines(f),
@@ -93,7 +89,7 @@ def report_parts(f: RunReport) -> list[Part]:
         _by_length(f),
         "",
         _by_band(f),
-        *middle_lines(f),
+        *_middle(f),
         *weakest_lines(f),
         *control_labels(f.by_control),
         *([f"nats of the right answer (0 is sure): {', '.join(nats)}"] if nats else []),
@@ -104,12 +100,9 @@ def report_parts(f: RunReport) -> list[Part]:
 
 def judgement_lines(j: Judgement) -> list[str]:
     """The verdict first, then each gate with its reason."""
-    of = (
-        f", {len(j.reasons)} of {plural(len(j.findings), 'gate')}"
-        if j.verdict is Verdict.FAIL
-        else ""
-    )
-    lines = [f"{j.verdict.upper()}  {j.model} (confidence {100 * j.confidence:g} %{of})"]
+    failed = f", {len(j.reasons)} of {plural(len(j.findings), 'gate')}"
+    failed = failed if j.verdict is Verdict.FAIL else ""
+    lines = [f"{j.verdict.upper()}  {j.model} (confidence {100 * j.confidence:g} %{failed})"]
     if j.verdict in (Verdict.INVALID, Verdict.INCOMPLETE):
         lines += [f"  {reason}" for reason in j.reasons]
         lines += ["  as far as it goes:"] if j.findings else []
@@ -163,14 +156,10 @@ def comparison_lines(c: Comparison) -> Iterator[str]:
     yield f"  whole run  {change_words(c.whole)}"
     yield from (f"  {band:<9}  {change_words(p)}" for band, p in c.bands.items() if p.n)
     moved = [cell for cell in c.cells if cell.change]
-    surely = [cell for cell in moved if cell.p is not None and cell.p <= 0.05]
-    yield (
-        f"  cells      {len(moved)} of {len(c.cells)} differ, {len(surely)} by more than chance"
-        " (Holm, 5 %)"
-    )
-    for cell in sorted(moved, key=lambda cell: (cell.p or 0.0, -abs(cell.change or 0.0)))[
-        :MOST_CELLS
-    ]:
+    moved.sort(key=lambda cell: (cell.p or 0.0, -abs(cell.change or 0.0)))
+    sure = f"{sum(cell.p is not None and cell.p <= 0.05 for cell in moved)} by more than chance"
+    yield f"  cells      {len(moved)} of {len(c.cells)} differ, {sure} (Holm, 5 %)"
+    for cell in moved[:MOST_CELLS]:
         change = f"{100 * (cell.change or 0.0):+.0f} points (n = {cell.n})"
         place = f"{label_of(cell.context_length):>8}  {depth_label(cell.depth_percent):>7}"
         yield f"    {place}  {change}  p = {cell.p:.2g} after Holm"
@@ -183,28 +172,27 @@ def side_by_side(names: Sequence[str], figures: Sequence[RunReport]) -> Iterator
     """A table with a column per run; what a run does not say comes first."""
     for name, f in zip(names, figures, strict=True):
         yield from (f"{name}: {line}" for line in unfinished_lines(f))
-    rows = [("", *names)]
-    rows.append(("model", *(model_label(f) for f in figures)))
-    rows.append(("scored of planned", *(f"{f.whole.n:,} of {f.ordinary:,}" for f in figures)))
-    rows.append(("found", *(_counted(f.whole) for f in figures)))
-    rows.append(("95 % interval", *(_cells(f.whole)[2] for f in figures)))
-    rows += [(band, *(_counted(f.by_band[band]) for f in figures)) for band in BANDS]
-    ends = ("none" if f.middle is None else points_label(f.middle.value) for f in figures)
-    rows.append(("ends minus middle", *ends))
-    effective = [
-        {e.rule: label_of(e.point) for e in f.effective} for f in figures
-    ]  # of an adaptive run none
-    for rule in dict.fromkeys(rule for points in effective for rule in points):
-        rows.append(
-            (f"effective, {rule}", *(points.get(rule, "not measured") for points in effective))
-        )
-    rows.append(("claimed", *(label_of(f.claimed, "not stated") for f in figures)))
     first = (f.times[-1].first_token_s if f.times else None for f in figures)
-    rows.append(("first token at the longest", *(seconds_label(s) for s in first)))
+    ends = ("none" if f.middle is None else points_label(f.middle.value) for f in figures)
+    rows = [
+        ("", *names),
+        ("model", *map(model_label, figures)),
+        ("scored of planned", *(f"{f.whole.n:,} of {f.ordinary:,}" for f in figures)),
+        ("found", *(_counted(f.whole) for f in figures)),
+        ("95 % interval", *(_cells(f.whole)[2] for f in figures)),
+        *((band, *(_counted(f.by_band[band]) for f in figures)) for band in BANDS),
+        ("ends minus middle", *ends),
+    ]
+    effective = [{e.rule: label_of(e.point) for e in f.effective} for f in figures]
+    for rule in dict.fromkeys(rule for points in effective for rule in points):
+        points = (own.get(rule, "not measured") for own in effective)  # an adaptive run has none
+        rows.append((f"effective, {rule}", *points))
+    rows.append(("claimed", *(label_of(f.claimed, "not stated") for f in figures)))
+    rows.append(("first token at the longest", *map(seconds_label, first)))
     yield table_of(rows)
 
 
-def middle_lines(f: RunReport) -> Iterator[str]:
+def _middle(f: RunReport) -> Iterator[str]:
     m = f.middle
     if m is not None:
         interval = f"95 % interval {100 * m.low:+.0f} to {100 * m.high:+.0f}"
@@ -214,16 +202,11 @@ def middle_lines(f: RunReport) -> Iterator[str]:
 
 def incomplete_lines(f: RunReport) -> Iterator[str]:
     """Trials that are yet to be run, or to be run again."""
-    open_trials = [
-        f"{n:,} {what}"
-        for n, what in ((f.missing, "not run"), (f.errors, "ended in an error"))
-        if n
-    ]
-    if open_trials:
-        yield (
-            f"INCOMPLETE: of {plural(f.planned, 'trial')} {', '.join(open_trials)}; what follows is"
-            " about the others"
-        )
+    lost = [f"{f.missing:,} not run"] if f.missing else []
+    lost += [f"{f.errors:,} ended in an error"] if f.errors else []
+    if lost:
+        trials = plural(f.planned, "trial")
+        yield f"INCOMPLETE: of {trials} {', '.join(lost)}; what follows is about the others"
     yield from f.notes
 
 
@@ -231,26 +214,21 @@ def unfinished_lines(f: RunReport) -> Iterator[str]:
     """What a run does not say: trials not run, errors, outcomes without a score."""
     yield from incomplete_lines(f)
     if f.unscored:
-        yield (
-            f"without a score: {', '.join(f'{n:,} {outcome}' for outcome, n in f.unscored.items())}"
-        )
+        lost = ", ".join(f"{n:,} {outcome}" for outcome, n in f.unscored.items())
+        yield f"without a score: {lost}"
 
 
 def _design(f: RunReport) -> Iterator[str]:
+    shared = f"trials share {f.haystacks} haystacks"
     if f.imported:
-        yield (
-            f"imported results of {f.imported}: one haystack for all trials, intervals hold for"
-            " that one only"
-        )
+        one = "one haystack for all trials, intervals hold for that one only"
+        yield f"imported results of {f.imported}: {one}"
     elif f.haystacks == 1:
         yield "all trials share one haystack: the intervals hold for that one only"
     elif f.haystacks and f.haystacks < FEWEST_CLUSTERS:
-        yield f"trials share {f.haystacks} haystacks: the intervals hold for those only"
+        yield f"{shared}: the intervals hold for those only"
     elif f.haystacks:
-        yield (
-            f"trials share {f.haystacks} haystacks, and the intervals over several cells respect"
-            " that"
-        )
+        yield f"{shared}, and the intervals over several cells respect that"
 
 
 def _effective(f: RunReport) -> Table:
@@ -258,26 +236,17 @@ def _effective(f: RunReport) -> Table:
     rows += [("claimed", label_of(f.claimed), "", "", "")] if f.claimed else []
     rows.append(("tested", label_of(f.tested), "", "", ""))
     for e in f.effective:
-        threshold = "not measured" if e.threshold is None else percent(e.threshold)
+        threshold = percent(e.threshold, "not measured")
         threshold += f", base {label_of(e.base)}" if e.base is not None else ""
-        rows.append(
-            (
-                f"effective, {e.rule}",
-                label_of(e.point),
-                label_of(e.cautious),
-                label_of(e.hopeful),
-                threshold,
-            )
-        )
+        lengths = map(label_of, (e.point, e.cautious, e.hopeful))
+        rows.append((f"effective, {e.rule}", *lengths, threshold))
     return table_of(rows)
 
 
 def _by_length(f: RunReport) -> Table:
     rows = [("length", "found", "n", "95 % interval", "up to it", "n", "95 % interval")]
-    rows += [
-        (label_of(n), *_cells(share), *_cells(f.up_to_length[n]))
-        for n, share in f.by_length.items()
-    ]
+    for n, share in f.by_length.items():
+        rows.append((label_of(n), *_cells(share), *_cells(f.up_to_length[n])))
     return table_of(rows)
 
 
@@ -294,19 +263,13 @@ def _times(f: RunReport) -> Iterator[Part]:
     rows = [("time at length", "first token", "whole", "p95", "n", "from cache")]
     for t in f.times:
         cached = "not told" if t.cached_share is None else f"{100 * t.cached_share:.0f} %"
-        seconds = (
-            seconds_label(t.first_token_s),
-            seconds_label(t.total_s),
-            seconds_label(t.total_p95_s),
-        )
+        seconds = map(seconds_label, (t.first_token_s, t.total_s, t.total_p95_s))
         rows.append((label_of(t.context_length), *seconds, f"{t.n:,}", cached))
     yield table_of(rows)
     for what, g in (("first token", f.first_token_growth), ("whole answer", f.total_growth)):
         if g is not None:
-            yield (
-                f"time to {what} grows with length to the power of {g.exponent:.2f} ({g.lengths}"
-                " lengths)"
-            )
+            power = f"the power of {g.exponent:.2f} ({g.lengths} lengths)"
+            yield f"time to {what} grows with length to {power}"
 
 
 def _cells(r: Share) -> tuple[str, str, str]:
@@ -322,11 +285,8 @@ def engine_lines(v: EngineVerdict) -> Iterator[str]:
     """The verdict first, then what it rests on."""
     yield f"{v.verdict.upper()}  {v.change}"
     yield from (f"  {reason}" for reason in v.reasons)
-    for name, pairs, nats, same in _arms(v):
-        moved = (
-            f"{pairs.lost} lost, {pairs.gained} gained of {plural(pairs.n, 'pair')}"
-            f" ({_points(pairs)})"
-        )
+    for name, p, nats, same in _arms(v):
+        moved = f"{p.lost} lost, {p.gained} gained of {plural(p.n, 'pair')} ({_points(p)})"
         told = "" if nats is None else f"; {_cost(nats)} nats"
         yield f"  {name:<10} {moved}; {same} of {v.answers} answers as the base's{told}"
 
@@ -335,39 +295,28 @@ def engine_markdown(v: EngineVerdict) -> str:
     """The same as Markdown."""
     sign = {"pass": "✅", "fail": "❌"}.get(v.verdict.value, "⚠️")
     before = percent(v.candidate.before, "not measured")
-    rows = [
+    head = "arm | found | lost | gained | change (95 %) | nats per right answer"
+    lines = [
         f"### {sign} niah engine: {v.verdict} for {v.change}",
         "",
         *(f"- {reason}" for reason in v.reasons),
         "",
-        (
-            "| arm | found | lost | gained | change (95 %) | nats per right answer | answers as the"
-            " base's |"
-        ),
+        f"| {head} | answers as the base's |",
         "|---|---|---|---|---|---|---|",
         f"| base | {before} (n = {v.candidate.n}) | | | | | |",
     ]
     for name, p, nats, same in _arms(v):
-        found = percent(p.after, "not measured")
-        rows.append(
-            f"| {name} | {found} | {p.lost} | {p.gained} | {_points(p)} | {_cost(nats)} | {same} of"
-            f" {v.answers} |"
-        )
-    rows += ["", "| length | base | candidate | lost | gained |", "|---|---|---|---|---|"]
+        found = f"{percent(p.after, 'not measured')} | {p.lost} | {p.gained}"
+        figures = f"{_points(p)} | {_cost(nats)} | {same} of {v.answers}"
+        lines.append(f"| {name} | {found} | {figures} |")
+    lines += ["", "| length | base | candidate | lost | gained |", "|---|---|---|---|---|"]
     for n, p in v.by_length.items():
-        rows.append(
-            f"| {label_of(n)} | {percent(p.before, '-')} (n = {p.n}) "
-            f"| {percent(p.after, '-')} | {p.lost} | {p.gained} |"
-        )
+        found = f"{percent(p.before)} (n = {p.n}) | {percent(p.after)}"
+        lines.append(f"| {label_of(n)} | {found} | {p.lost} | {p.gained} |")
     p_loss = "no test" if v.p_loss is None else f"p = {v.p_loss:.2g}"
-    rows += [
-        "",
-        (
-            "A loss counts where it shows against the base and against the base run again"
-            f" (control): {p_loss}."
-        ),
-    ]
-    return "\n".join(rows) + "\n"
+    counts = "A loss counts where it shows against the base and against the base run again"
+    lines += ["", f"{counts} (control): {p_loss}."]
+    return "\n".join(lines) + "\n"
 
 
 def _arms(v: EngineVerdict) -> tuple[tuple[str, Paired, NatsChange | None, int], ...]:
@@ -380,15 +329,13 @@ def _arms(v: EngineVerdict) -> tuple[tuple[str, Paired, NatsChange | None, int],
 def _points(p: Paired) -> str:
     if p.drop is None:
         return "not measured"
-    ends = (
-        "" if p.low is None or p.high is None else f" ({-100 * p.high:+.1f} to {-100 * p.low:+.1f})"
-    )
+    ends = ""
+    if p.low is not None and p.high is not None:
+        ends = f" ({-100 * p.high:+.1f} to {-100 * p.low:+.1f})"
     return f"{-100 * p.drop + 0.0:+.1f} points{ends}"
 
 
 def _cost(c: NatsChange | None) -> str:
-    return (
-        "not told"
-        if c is None
-        else f"{c.loss + 0.0:+.2f} ({c.low:+.2f} to {c.high:+.2f}, n = {c.n})"
-    )
+    if c is None:
+        return "not told"
+    return f"{c.loss + 0.0:+.2f} ({c.low:+.2f} to {c.high:+.2f}, n = {c.n})"
