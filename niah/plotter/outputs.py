@@ -1,5 +1,4 @@
-"""The files beside run logs: grid.json, grid.csv and heatmap.png of a run, suite.json and suite.png
-of a suite.
+"""The files beside run logs: grid.json, grid.csv, heatmap.png, and suite.json and suite.png.
 
 The field names of the first are a promise: other programs read them.
 """
@@ -18,22 +17,19 @@ from niah.plotter.look import Look
 from niah.plotter.summary import View
 from niah.verdict.records import Grid
 
-GRID_SCHEMA = SUITE_SCHEMA = 1
+SCHEMA = 1  # of both
 
 
 def grid_json(grid: Grid) -> str:
     """The grid as JSON; mean is null where nothing was scored."""
-    named = {
-        "recall" if key == "whole" else key: value for key, value in asdict(grid).items()
-    }  # a promise
+    named = {"recall" if key == "whole" else key: value for key, value in asdict(grid).items()}
     if not grid.media:
         del named["media"]
-    return json.dumps({"schema": GRID_SCHEMA, **named}, ensure_ascii=False, indent=1) + "\n"
+    return json.dumps({"schema": SCHEMA, **named}, ensure_ascii=False, indent=1) + "\n"
 
 
 def grid_csv(grid: Grid) -> str:
-    """One line per cell, with a column per outcome that occurs; an empty field is "not
-    measured"."""
+    """One line per cell, a column per outcome that occurs; an empty field is "not measured"."""
     outcomes = sorted({o for c in grid.cells for o in c.outcomes})
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -50,16 +46,11 @@ def write_outputs(folder: Path, view: View, palette: str) -> list[str]:
     grid, table, picture = view.grid, folder / "grid.json", folder / "heatmap.png"
     with writing(folder, "choose another --results"):
         written = grid_json(grid).encode()
-        drawn = (
-            picture.exists()
-            and table.exists()
-            and f"Look\0{palette}".encode() in picture.read_bytes()
-        )
-        if drawn and table.read_bytes() == written:
+        same = picture.exists() and table.exists() and table.read_bytes() == written
+        if same and f"Look\0{palette}".encode() in picture.read_bytes():
             return []
-        picture.unlink(
-            missing_ok=True
-        )  # of other results: if this process ends before the new one, none is there
+        # of other results: if this process ends before the new one, none is there
+        picture.unlink(missing_ok=True)
         table.write_bytes(written)
         (folder / "grid.csv").write_text(grid_csv(grid), encoding="utf-8")
     from niah.plotter.heatmap import save_heatmaps  # 0.8 s of matplotlib, after the run
@@ -74,38 +65,38 @@ def write_suite(
     searched: Mapping[str, float | None],
     palette: str,
 ) -> list[str]:
-    """suite.json and suite.png; returns warnings about the picture. ``searched``: scores of
-    searching, by run.
+    """suite.json and suite.png; returns warnings about the picture.
+
+    ``searched``: scores of searching, by run.
     """
     from niah.plotter.heatmap import save_heatmaps  # matplotlib, after the runs
 
+    shown = list(views.values())
     with writing(folder, "choose another --results"):
-        text = suite_json(suite, {name: v.grid for name, v in views.items()}, searched)
+        grids = {name: v.grid for name, v in views.items()}
+        text = _suite_json(suite, grids, searched)
         (folder / "suite.json").write_text(text, encoding="utf-8")
-    title = f"{next(iter(views.values())).model}: suite {suite}"
-    return save_heatmaps(
-        list(views.values()), folder / "suite.png", Look(palette=palette), title, list(views)
-    )
+    path, title = folder / "suite.png", f"{shown[0].model}: suite {suite}"
+    return save_heatmaps(shown, path, Look(palette=palette), title, list(views))
 
 
-def suite_json(suite: str, grids: Mapping[str, Grid], searched: Mapping[str, float | None]) -> str:
-    """suite.json: the figures of every run. ``searched``: scores of searching, by run."""
+def _suite_json(suite: str, grids: Mapping[str, Grid], searched: Mapping[str, float | None]) -> str:
     means = [g.whole.mean for g in grids.values() if g.whole.mean is not None]
-    runs = [
-        {
-            "name": name,
-            "task": grid.task,
-            "haystack": grid.haystack,
-            "recall": asdict(grid.whole),
-            "normalised": grid.normalised,
-            "search": searched.get(name),
-            "parts": {part: asdict(share) for part, share in grid.parts.items()},
-            "answer_classes": dict(grid.answer_classes),
-            "controls": [asdict(c) for c in grid.controls],
-        }
-        for name, grid in grids.items()
-    ]
+    runs = []
+    for name, grid in grids.items():
+        told = asdict(grid)
+        runs.append(
+            {
+                "name": name,
+                "task": grid.task,
+                "haystack": grid.haystack,
+                "recall": told["whole"],
+                "normalised": grid.normalised,
+                "search": searched.get(name),
+                **{key: told[key] for key in ("parts", "answer_classes", "controls")},
+            }
+        )
     model = next(iter(grids.values())).model
     mean = sum(means) / len(means) if means else None  # every run weighs the same
-    table = {"schema": SUITE_SCHEMA, "suite": suite, "model": model, "mean": mean, "runs": runs}
+    table = {"schema": SCHEMA, "suite": suite, "model": model, "mean": mean, "runs": runs}
     return json.dumps(table, ensure_ascii=False, indent=1) + "\n"
