@@ -1,5 +1,4 @@
-"""A run as a page to send to people: everything its page tells, gathered from log, recipe, judges
-and marks.
+"""A run as a page to send to people: what it tells, gathered from log, recipe, judges and marks.
 
 Prompts are not kept; a needle in its surroundings is built again from the recipe and shown only
 where its digest is that of the prompt that was sent. No network.
@@ -9,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean
 
@@ -36,8 +35,10 @@ _MOST_SEARCHED = 33_000  # tokens of a prompt that is searched as well
 class Built:
     """Prompts that were built again, kept while a page follows its run."""
 
-    surroundings: dict[str, Surroundings]
-    searched: dict[str, dict[int, list[float]]]  # scores by way of searching and context length
+    surroundings: dict[str, Surroundings] = field(default_factory=dict)
+    searched: dict[str, dict[int, list[float]]] = field(
+        default_factory=lambda: defaultdict(lambda: defaultdict(list))
+    )  # scores by way of searching and context length
     tokens: int = 0
     failed: str | None = None
 
@@ -48,8 +49,7 @@ def page(
     *,
     results: str | Path = DEFAULT_RESULTS,
 ) -> Path:
-    """Write a page of one run or several, one self-contained HTML file (by default into the first
-    run's folder).
+    """Write runs as one self-contained HTML file, by default into the folder of the first.
 
     A folder of runs stands for all of them. Raises RunError for what is no run, ConfigError for a
     place that cannot be written.
@@ -68,18 +68,16 @@ def write_page(
     """The page of runs that are open. Raises ConfigError for a place that cannot be written."""
     if path.suffix.lower() not in (".html", ".htm"):
         raise ConfigError(f"{path.name}: a page ends in .html")
-    told = [told_of(run, Built({}, {}), most_tokens, experiment) for run in runs]
+    told = [told_of(run, Built(), most_tokens, experiment) for run in runs]
+    text = page_html(page_data(told, comparisons(runs), history_of(runs)))
     with writing(path, "choose another --out", ConfigError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(
-            page_html(page_data(told, comparisons(runs), history_of(runs))), encoding="utf-8"
-        )
+        path.write_text(text, encoding="utf-8")
     return path
 
 
 def comparisons(runs: Sequence[Run], *, these_only: bool = False) -> list[Comparison | str]:
-    """Every further run beside the first, or why the two have no test: they still stand side by
-    side."""
+    """Every further run beside the first, or why the two have no test: they still stand there."""
     found: list[Comparison | str] = []
     for run in runs[1:]:
         try:
@@ -90,8 +88,7 @@ def comparisons(runs: Sequence[Run], *, these_only: bool = False) -> list[Compar
 
 
 def history_of(runs: Sequence[Run]) -> list[str]:
-    """What three or more runs of one recipe say by date, as ``niah history show`` prints it; else
-    nothing."""
+    """What three or more runs of one recipe say by date, as ``niah history show`` prints it."""
     if len(runs) < 3:
         return []
     from niah.plotter.history import history_lines  # these bring matplotlib and numpy
@@ -105,13 +102,13 @@ def history_of(runs: Sequence[Run]) -> list[str]:
 
 
 def write_files(run: Run, palette: str, experiment: Experiment | None = None) -> list[str]:
-    """The files beside a log: tables, picture and page, where they are not there already; returns
-    warnings.
+    """Write tables, picture and page beside a log, where they are not there; returns warnings.
 
     Raises ConfigError and RunError for a place that cannot be written.
     """
-    said, path = write_outputs(run.folder, run.view, palette), run.folder / PAGE_NAME
-    if not path.exists() or path.stat().st_mtime_ns <= (run.folder / LOG_NAME).stat().st_mtime_ns:
+    said = write_outputs(run.folder, run.view, palette)
+    log, path = run.folder / LOG_NAME, run.folder / PAGE_NAME
+    if not path.exists() or path.stat().st_mtime_ns <= log.stat().st_mtime_ns:
         write_page([run], path, QUICK_TOKENS, experiment)
     return said
 
@@ -121,27 +118,18 @@ def told_of(
 ) -> Told:
     """Everything that a page tells of a run; ``built`` gains what was not in it."""
     trials = list(read_log(run.folder)[1].values())
-    build(run, trials, built, most_tokens, experiment)
-    ordinary = [r for r in trials if r.trial.control is None]
-    priced: dict[int, list[Result]] = defaultdict(list)
-    for r in ordinary:
-        priced[r.trial.context_length].append(r)
-    dollars = {
-        n: cost
-        for n, rows in priced.items()
-        if (cost := dollars_of(run.header, rows, None)) is not None
-    }
-    missing = len(trials) - len(built.surroundings)
+    _build(run, trials, built, most_tokens, experiment)
+    missing = plural(len(trials) - len(built.surroundings), "prompt")
+    all_built = len(trials) == len(built.surroundings)
     return Told(
         name=name_of(run.folder),
         view=run.view,
         header=run.header,
         trials=trials,
         surroundings=built.surroundings,
-        not_built=built.failed
-        or (f"{plural(missing, 'prompt')} not built again here" if missing else None),
+        not_built=built.failed or (None if all_built else f"{missing} not built again here"),
         warnings=run.warnings,
-        dollars=dollars if any(dollars.values()) else {},
+        dollars=_dollars(run, trials),
         searched=_best_way(built),
         judges=run.judges,
         marks=run.marks,
@@ -149,21 +137,29 @@ def told_of(
     )
 
 
-def build(
+def _dollars(run: Run, trials: Sequence[Result]) -> dict[int, float]:
+    """What each length has cost, as far as that is known; nothing where nothing has."""
+    rows: dict[int, list[Result]] = defaultdict(list)
+    for r in trials:
+        if r.trial.control is None:
+            rows[r.trial.context_length].append(r)
+    costs = {n: dollars_of(run.header, own, None) for n, own in rows.items()}
+    known = {n: cost for n, cost in costs.items() if cost is not None}
+    return known if any(known.values()) else {}
+
+
+def _build(
     run: Run,
     trials: Sequence[Result],
     built: Built,
     most_tokens: int,
-    experiment: Experiment | None = None,
+    experiment: Experiment | None,
 ) -> None:
     """Build prompts again as far as they may take so many tokens, those of wrong answers first."""
-    if built.failed or run.header.imported is not None:
-        built.failed = (
-            built.failed or f"imported from {run.header.imported}: its prompts cannot be built"
-        )
-        return
+    if run.header.imported is not None:
+        built.failed = f"imported from {run.header.imported}: its prompts cannot be built"
     left = [r for r in trials if r.trial.id not in built.surroundings]
-    if not left:
+    if built.failed or not left:
         return
     try:
         experiment = experiment or experiment_again(run.header)
@@ -175,18 +171,10 @@ def build(
             if prompt.digest != r.prompt_digest:
                 raise RunError("haystack or niah have changed since")
             built.surroundings[r.trial.id] = surroundings_of(prompt)
-            is_searched = (
-                r.trial.control is None
-                and r.trial.epoch == 0
-                and r.trial.context_length <= _MOST_SEARCHED
-            )
-            if most_tokens > QUICK_TOKENS and is_searched:
+            short = r.trial.epoch == 0 and r.trial.context_length <= _MOST_SEARCHED
+            if most_tokens > QUICK_TOKENS and short and r.trial.control is None:
                 _search(experiment, r, prompt, built)
-    except (
-        NiahError,
-        TypeError,
-        ValueError,
-    ) as error:  # the haystack is elsewhere, or its keys are of another time
+    except (NiahError, TypeError, ValueError) as error:  # no such haystack, or keys of another time
         built.failed = f"prompts cannot be built again here: {error}"
 
 
@@ -195,30 +183,19 @@ def _search(experiment: Experiment, r: Result, prompt: Prompt, built: Built) -> 
     search = Search(prompt.text)
     for way in WAYS:
         score = experiment.task.score(search.answer(way), prompt.planting).value
-        built.searched.setdefault(way, {}).setdefault(r.trial.context_length, []).append(score)
+        built.searched[way][r.trial.context_length].append(score)
 
 
 def _best_way(built: Built) -> dict[int, float]:
     """What searching scores, in the way that does best over all lengths."""
-    ways = [
-        {n: fmean(scores) for n, scores in sorted(by.items())} for by in built.searched.values()
-    ]
+    ways = [{n: fmean(by[n]) for n in sorted(by)} for by in built.searched.values()]
     return max(ways, key=lambda by: sum(by.values()), default={})
 
 
 def _expanded(runs: Sequence[Run | str | Path], results: Path) -> Iterator[Run | str | Path]:
     """A folder that holds runs and is none itself stands for all of them: a suite, a history."""
     for run in runs:
-        folder = (
-            None
-            if isinstance(run, Run)
-            else next((f for f in (Path(run), results / run) if f.is_dir()), None)
-        )
-        if (
-            folder is None
-            or (folder / LOG_NAME).is_file()
-            or not (inside := list(run_folders(folder)))
-        ):
-            yield run
-        else:
-            yield from inside
+        places = [] if isinstance(run, Run) else [Path(run), results / run]
+        folder = next((place for place in places if place.is_dir()), None)
+        inside = [] if folder is None or (folder / LOG_NAME).is_file() else run_folders(folder)
+        yield from list(inside) or [run]

@@ -1,5 +1,4 @@
-"""A local server of the pages of a folder of runs: lists them, follows one that is running, takes
-marks.
+"""A local server of a folder of runs: lists them, shows pages, follows a running one, takes marks.
 
 It answers on loopback only and only to its own name, so that no page of the internet can reach it
 through the browser; what changes something also needs a token that stands in its own pages alone.
@@ -10,7 +9,7 @@ from __future__ import annotations
 import html
 import json
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -53,39 +52,27 @@ class Viewer:
     def listing(self) -> str:
         """All runs, the newest first."""
         runs = sorted(runs_in(self.results), key=lambda r: getattr(r, "created", ""), reverse=True)
-        head = "".join(
-            f"<th scope=col>{name}</th>"
-            for name in ("run", "model", "task", "found", "trials", "date")
-        )
+        names = ("run", "model", "task", "found", "trials", "date")
+        head = "".join(f"<th scope=col>{name}</th>" for name in names)
         rows = "".join(f"<tr>{_row(run)}</tr>" for run in runs)
-        table = (
-            "<div class=scroll"
-            f" tabindex=0><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
-        )
+        table = f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
         many = "<p><button>open the chosen runs side by side</button></p>"
         title = f"Runs in {html.escape(str(self.results))}"
-        body = f"<h1>{title}</h1><form action=/page>{table}{many}</form>"
+        form = f"<form action=/page><div class=scroll tabindex=0>{table}</div>{many}</form>"
+        body = f"<h1>{title}</h1>{form}"
         return document(f"{title} · niah", body, scripts=("list.js",), served=True)
 
     def data(self, names: Sequence[str]) -> dict[str, Any]:
-        """The data of the page of some runs. Raises RunError for a name that is no run of the
-        folder."""
+        """The data of the page of some runs. Raises RunError for what is no run of the folder."""
         with self._lock:
-            runs = sorted(
-                (open_run(self._folder(name)) for name in names), key=lambda run: run.header.created
-            )
-            names = [
-                run.folder.relative_to(self.results).as_posix() for run in runs
-            ]  # the oldest is what others differ from
-            told = [
-                told_of(run, self._built.setdefault(n, Built({}, {})), QUICK_TOKENS)
-                for n, run in zip(names, runs, strict=True)
-            ]
+            runs = [open_run(self._folder(name)) for name in names]
+            runs.sort(key=lambda run: run.header.created)  # the oldest is what others differ from
+            names = [self._name(run.folder) for run in runs]
+            built = [self._built.setdefault(name, Built()) for name in names]
+            told = [told_of(run, b, QUICK_TOKENS) for run, b in zip(runs, built, strict=True)]
             data = page_data(told, comparisons(runs), history_of(runs))
-        return {
-            **data,
-            "served": {"token": self.token, "names": list(names), "stamp": self.stamp(names)},
-        }
+        served = {"token": self.token, "names": names, "stamp": self.stamp(names)}
+        return {**data, "served": served}
 
     def stamp(self, names: Sequence[str]) -> str:
         """Another one whenever a log or its marks have changed."""
@@ -110,31 +97,28 @@ class Viewer:
 
     def _folder(self, name: str) -> Path:
         """Only what the listing shows: no path leads out of the folder."""
-        folder = next(
-            (
-                f
-                for f in run_folders(self.results)
-                if f.relative_to(self.results).as_posix() == name
-            ),
-            None,
-        )
-        if folder is None:
-            raise RunError(f"{name}: no run in {self.results}")
-        return folder
+        for folder in run_folders(self.results):
+            if self._name(folder) == name:
+                return folder
+        raise RunError(f"{name}: no run in {self.results}")
+
+    def _name(self, folder: Path) -> str:
+        return folder.relative_to(self.results).as_posix()
 
 
 def server_of(viewer: Viewer, port: int = 0) -> ThreadingHTTPServer:
-    """A server on loopback that is ready to serve; port 0 is a free one. Raises ConfigError for one
-    that is taken."""
+    """A server on loopback that is ready to serve; port 0 is a free one.
+
+    Raises ConfigError for a port that is taken, RunError for a folder that is not there.
+    """
     if not viewer.results.is_dir():
         raise RunError(
-            f"{viewer.results}: no such folder; runs are written there by 'niah run', or name"
-            " another folder"
+            f"{viewer.results}: no such folder; "
+            "runs are written there by 'niah run', or name another folder"
         )
+    handler = type("Handler", (_Handler,), {"viewer": viewer})
     try:
-        server = ThreadingHTTPServer(
-            (LOOPBACK, port), type("Handler", (_Handler,), {"viewer": viewer})
-        )
+        server = ThreadingHTTPServer((LOOPBACK, port), handler)
     except OSError as error:
         raise ConfigError(
             f"--port {port}: cannot be used ({error.strerror}); 0 takes a free one"
@@ -152,72 +136,59 @@ class _Handler(BaseHTTPRequestHandler):
         asked = parse_qs(at.query)
         names, trials = asked.get("run", []), asked.get("trial", [])
         if at.path == "/":
-            self._answer(lambda: (self.viewer.listing(), "text/html"))
+            self._answer(self.viewer.listing, "text/html")
         elif at.path == "/page" and names:
-            self._answer(lambda: (page_html(self.viewer.data(names), served=True), "text/html"))
+            self._answer(lambda: page_html(self.viewer.data(names), served=True), "text/html")
         elif at.path == "/answer" and names and trials:
-            self._answer(lambda: (self.viewer.answer(names[0], trials[0]), "text/plain"))
+            self._answer(lambda: self.viewer.answer(names[0], trials[0]))
         elif at.path == "/stamp" and names:
-            self._answer(lambda: (self.viewer.stamp(names), "text/plain"))
+            self._answer(lambda: self.viewer.stamp(names))
         else:
-            self._send(HTTPStatus.NOT_FOUND, "nothing here; the list of runs is at /", "text/plain")
+            self._send(HTTPStatus.NOT_FOUND, "nothing here; the list of runs is at /")
 
     def do_POST(self) -> None:
         given, size = self.headers.get("X-Niah-Token", ""), self.headers.get("Content-Length", "")
         mine = secrets.compare_digest(given.encode(), self.viewer.token.encode())
-        if (
-            self.path != "/mark"
-            or not mine
-            or self.headers.get("Origin") != f"http://{self.headers.get('Host')}"
-        ):
-            self._send(
-                HTTPStatus.FORBIDDEN, "only a page of this server may tell marks", "text/plain"
-            )
+        own = self.headers.get("Origin") == f"http://{self.headers.get('Host')}"
+        if self.path != "/mark" or not mine or not own:
+            self._send(HTTPStatus.FORBIDDEN, "only a page of this server may tell marks")
         elif not size.isdigit() or int(size) > MOST_BODY:
-            self._send(
-                HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "a mark is a short JSON object", "text/plain"
-            )
+            self._send(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "a mark is a short JSON object")
         else:
             body = self.rfile.read(int(size))
-            self._answer(lambda: (json.dumps(self.viewer.mark(_object(body))), "application/json"))
+            self._answer(lambda: json.dumps(self.viewer.mark(_object(body))), "application/json")
 
     def log_message(self, *args: object) -> None:
         """Nothing: who looks at what is nobody's business."""
 
-    def _answer(self, made: Any) -> None:
+    def _answer(self, made: Callable[[], str], kind: str = "text/plain") -> None:
         """What a function makes, unless somebody else asks, who came by another name."""
         port = self.connection.getsockname()[1]
         if self.headers.get("Host") not in (f"{LOOPBACK}:{port}", f"localhost:{port}"):
-            self._send(
-                HTTPStatus.MISDIRECTED_REQUEST, f"open http://{LOOPBACK}:{port}/", "text/plain"
-            )
+            self._send(HTTPStatus.MISDIRECTED_REQUEST, f"open http://{LOOPBACK}:{port}/")
             return
         try:
-            text, kind = made()
+            text = made()
         except NiahError as error:
-            self._send(HTTPStatus.BAD_REQUEST, str(error), "text/plain")
+            self._send(HTTPStatus.BAD_REQUEST, str(error))
         else:
             self._send(HTTPStatus.OK, text, kind)
 
-    def _send(self, status: HTTPStatus, text: str, kind: str) -> None:
+    def _send(self, status: HTTPStatus, text: str, kind: str = "text/plain") -> None:
         body = text.encode("utf-8", "replace")
         self.send_response(status)
-        for name, value in {
-            **_HEADERS,
-            "Content-Type": f"{kind}; charset=utf-8",
-            "Content-Length": len(body),
-        }.items():
-            self.send_header(name, str(value))
+        more = {"Content-Type": f"{kind}; charset=utf-8", "Content-Length": str(len(body))}
+        for name, value in {**_HEADERS, **more}.items():
+            self.send_header(name, value)
         with suppress(ConnectionError):  # the page is closed
             self.end_headers()
             self.wfile.write(body)
 
 
 def _object(body: bytes) -> Mapping[str, Any]:
-    try:
+    table = None
+    with suppress(ValueError):
         table = json.loads(body)
-    except ValueError:
-        table = None
     if not isinstance(table, dict):
         raise ConfigError("a mark is a JSON object with run, trial and mark")
     return table
@@ -231,13 +202,9 @@ def _row(run: RunSummary | RunError) -> str:
     kind = "imported" if run.imported else "simulated" if run.provider == "simulated" else ""
     chip = f' <span class="chip {kind}">{kind}</span>' if kind else ""
     box = f'<input type=checkbox name=run value="{name}" aria-label="choose {name}"> '
-    cells = [
-        run.task,
-        f"{percent(run.found.mean)} (n = {run.found.n:,})",
-        f"{run.ended:,} of {run.planned:,}",
-    ]
     model = f"<td>{html.escape(run.model)}{chip}</td>"
-    rest = "".join(
-        f"<td>{html.escape(cell)}</td>" for cell in (*cells, run.created[:16].replace("T", " "))
-    )
+    found = f"{percent(run.found.mean)} (n = {run.found.n:,})"
+    date = run.created[:16].replace("T", " ")
+    cells = (run.task, found, f"{run.ended:,} of {run.planned:,}", date)
+    rest = "".join(f"<td>{html.escape(cell)}</td>" for cell in cells)
     return f'<th scope=row>{box}<a href="{address}">{name}</a></th>{model}{rest}'
