@@ -26,6 +26,7 @@ from niah.runlog.log import LOG_NAME, read_log, read_rows
 from niah.runlog.marks import MARKS_NAME, add_mark
 from niah.runs import RunSummary, run_folders, runs_in
 from niah.share import QUICK_TOKENS, Built, comparisons, history_of, told_of
+from niah.text.outside import json_in
 from niah.text.shares import percent
 
 LOOPBACK = "127.0.0.1"
@@ -152,7 +153,7 @@ class _Handler(BaseHTTPRequestHandler):
         own = self.headers.get("Origin") == f"http://{self.headers.get('Host')}"
         if self.path != "/mark" or not mine or not own:
             self._send(HTTPStatus.FORBIDDEN, "only a page of this server may tell marks")
-        elif not size.isdigit() or int(size) > MOST_BODY:
+        elif not size.isdecimal() or int(size) > MOST_BODY:
             self._send(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "a mark is a short JSON object")
         else:
             body = self.rfile.read(int(size))
@@ -188,7 +189,7 @@ class _Handler(BaseHTTPRequestHandler):
 def _object(body: bytes) -> Mapping[str, Any]:
     table = None
     with suppress(ValueError):
-        table = json.loads(body)
+        table = json_in(body)
     if not isinstance(table, dict):
         raise ConfigError("a mark is a JSON object with run, trial and mark")
     return table

@@ -176,6 +176,18 @@ def test_news_has_another_stamp(server: Server) -> None:
     assert server.ask("/stamp?run=r")[1] != first
 
 
+@pytest.mark.parametrize(
+    ("body", "more", "status"),
+    [("[" * 9_000, {}, 400), (None, {"Content_Length": "\xb2"}, 413)],
+    ids=["brackets-without-end", "no-plain-number"],
+)
+def test_a_mark_that_cannot_be_read_has_an_answer(
+    server: Server, body: str | None, more: dict[str, str], status: int
+) -> None:
+    own = {"X_Niah_Token": server.viewer.token, "Origin": f"http://{LOOPBACK}:{server.port}"}
+    assert server.ask("/mark", "POST", body, **own, **more)[0] == status
+
+
 def test_a_torn_mark_is_left_out_and_a_damaged_file_is_named(tmp_path: Path) -> None:
     add_mark(tmp_path, "a", "right", "Ada")
     path = tmp_path / MARKS_NAME
