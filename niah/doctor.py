@@ -1,5 +1,4 @@
-"""Is everything there? One check per thing a sweep may need, each with what to do where it is
-not."""
+"""Is everything there? One check per thing a sweep may need, and what to do where it is not."""
 
 from __future__ import annotations
 
@@ -55,8 +54,7 @@ class Check:
 
 
 def checks(server: RunConfig | None = None) -> Iterator[Check]:
-    """Every check in turn; that of a server only where one is named. A check that breaks down is a
-    bad one."""
+    """Every check in turn, a server's only where one is named; one that breaks down is bad."""
     looks = _CHECKS if server is None else {**_CHECKS, "server": lambda: _server(server)}
     for name, look in looks.items():
         try:
@@ -66,28 +64,20 @@ def checks(server: RunConfig | None = None) -> Iterator[Check]:
 
 
 def _python() -> Iterator[Check]:
-    said = (
-        f"{platform.python_version()} ({sys.executable}), niah {__version__} in"
-        f" {Path(__file__).parent}"
-    )
+    here = f"niah {__version__} in {Path(__file__).parent}"
+    said = f"{platform.python_version()} ({sys.executable}), {here}"
     if sys.version_info >= OLDEST_PYTHON:
         yield Check("python", State.OK, said)
     else:
-        yield Check(
-            "python",
-            State.BAD,
-            said,
-            f"niah needs Python {'.'.join(map(str, OLDEST_PYTHON))} or newer",
-        )
+        advice = f"niah needs Python {'.'.join(map(str, OLDEST_PYTHON))} or newer"
+        yield Check("python", State.BAD, said, advice)
 
 
 def _script() -> Iterator[Check]:
-    """Another distribution may install a script of the same name over ours, and pip says nothing of
-    it."""
+    """Another distribution may install a script of the same name over ours, and pip is silent."""
     scripts = importlib.metadata.entry_points(group="console_scripts", name="niah")
-    others = sorted(
-        {s.dist.name for s in scripts if s.dist is not None and not s.value.startswith("niah.cli")}
-    )
+    foreign = [script.dist for script in scripts if not script.value.startswith("niah.cli")]
+    others = sorted({dist.name for dist in foreign if dist is not None})
     path = shutil.which("niah")
     if others:
         said = f"{', '.join(others)} installs a command niah, too: {path or 'none on PATH'}"
@@ -100,28 +90,19 @@ def _script() -> Iterator[Check]:
 
 
 def _extras() -> Iterator[Check]:
-    weights = {
-        "weights": (
-            "local",
-            LOCAL_MODELS[DEFAULT_MODEL].package,
-            f"{DEFAULT_MODEL}, for provider local",
-        )
-    }
-    rows = {f"extra {extra}": (extra, *row) for extra, row in EXTRAS.items()} | weights
+    rows = {f"extra {extra}": (extra, *row) for extra, row in EXTRAS.items()}
+    package = LOCAL_MODELS[DEFAULT_MODEL].package
+    rows["weights"] = ("local", package, f"{DEFAULT_MODEL}, for provider local")
     for name, (extra, module, purpose) in rows.items():
         if importlib.util.find_spec(module) is None:
-            yield Check(
-                name, State.NOTE, f"not installed; needed only for {purpose}", install_hint(extra)
-            )
+            said = f"not installed; needed only for {purpose}"
+            yield Check(name, State.NOTE, said, install_hint(extra))
             continue
         try:
             importlib.import_module(module)
         except ImportError as error:
-            advice = (
-                "on Debian or Ubuntu: apt-get install libgomp1"
-                if "gomp" in str(error)
-                else "install it again"
-            )
+            library = "on Debian or Ubuntu: apt-get install libgomp1"
+            advice = library if "gomp" in str(error) else "install it again"
             yield Check(name, State.BAD, f"{module} does not load ({error})", advice)
         else:
             yield Check(name, State.OK, purpose)
@@ -140,20 +121,14 @@ def _fonts() -> Iterator[Check]:
 
 def _cache() -> Iterator[Check]:
     root = cache_root()
-    sizes = (
-        [path.stat().st_size for path in root.rglob("*") if path.is_file()] if root.is_dir() else []
-    )
+    sizes = [path.stat().st_size for path in root.rglob("*") if path.is_file()]
     if _writable(root):
-        said = (
-            f"{root}: {sum(sizes) / 1e6:,.0f} MB in {len(sizes):,} files; may be deleted at any"
-            " time"
-        )
-        yield Check("cache", State.OK, said)
+        said = f"{root}: {sum(sizes) / 1e6:,.0f} MB in {len(sizes):,} files"
+        yield Check("cache", State.OK, f"{said}; may be deleted at any time")
     else:
-        advice = (
-            "make it writable, or set XDG_CACHE_HOME; until then every haystack is counted anew"
-        )
-        yield Check("cache", State.NOTE, f"{root} cannot be written", advice)
+        advice = "make it writable, or set XDG_CACHE_HOME"
+        without = f"{advice}; until then every haystack is counted anew"
+        yield Check("cache", State.NOTE, f"{root} cannot be written", without)
 
 
 def _folder() -> Iterator[Check]:
@@ -168,24 +143,20 @@ def _folder() -> Iterator[Check]:
 
 
 def _haystacks() -> Iterator[Check]:
-    folders = sorted(p.parent for p in shared_root("haystacks").glob(f"*/{MANIFEST}"))
+    root = shared_root("haystacks")
+    folders = sorted(manifest.parent for manifest in root.glob(f"*/{MANIFEST}"))
     names = [read_manifest(str(folder)).name for folder in folders]  # raises for a damaged one
     if names:
         yield Check("haystacks", State.OK, f"{', '.join(names)} (more: niah haystack list)")
     else:
-        yield Check(
-            "haystacks", State.BAD, f"none in {shared_root('haystacks')}", "install niah again"
-        )
+        yield Check("haystacks", State.BAD, f"none in {root}", "install niah again")
 
 
 def _keys() -> Iterator[Check]:
     """Names of variables only."""
-    names = sorted({k.key_variable for k in PROVIDERS.values() if k.key_variable})
-    found = [
-        f"{name} ({'environment' if os.environ.get(name) else '.env'})"
-        for name in names
-        if variable(name)
-    ]
+    known = {provider.key_variable for provider in PROVIDERS.values()}
+    names = [name for name in sorted(filter(None, known)) if variable(name)]
+    found = [f"{n} ({'environment' if os.environ.get(n) else '.env'})" for n in names]
     if found:
         yield Check("keys", State.OK, ", ".join(found))
     else:
@@ -212,9 +183,8 @@ def _server(config: RunConfig) -> Iterator[Check]:
         yield Check("server", state, said, advice or "see: niah providers, niah run --help")
         return
     names = [model.name for model in served]
-    said = (
-        f"{config.provider} at {address} serves {len(names)} model{'' if len(names) == 1 else 's'}"
-    )
+    models = "1 model" if len(names) == 1 else f"{len(names)} models"
+    said = f"{config.provider} at {address} serves {models}"
     if config.model and config.model not in names:
         advice = f"choose one of: niah models --provider {config.provider}"
         yield Check("server", State.NOTE, f"{said}, none called {config.model!r}", advice)
