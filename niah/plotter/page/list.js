@@ -1,4 +1,4 @@
-// Only in the list of `niah view`: runs that came or went on since; what is chosen or focused stays.
+// Only in the list of `niah view`: runs that came or went on; what is chosen stays.
 const key = (row) => row.cells[0].textContent || row.textContent;
 setInterval(async () => {
   const answer = document.hidden ? null : await fetch("/").catch(() => null);
