@@ -38,7 +38,7 @@ from niah.plotter.canvas import (
     save,
     scale_beside,
 )
-from niah.plotter.cells import Room, axes_of, boxes_of, draw_grid, fill, is_bars, row_edges
+from niah.plotter.cells import Room, Valued, axes_of, boxes_of, draw_grid, fill, is_bars, row_edges
 from niah.plotter.formatting import lost_trials, plural
 from niah.plotter.look import LOOK, Look
 from niah.plotter.report_text import change_words
@@ -221,12 +221,12 @@ def save_nats(view: View, rows: Iterable[Row], path: Path, look: Look = LOOK) ->
 
 def _nats(grid: Grid, means: Mapping[tuple[int, float], float], ax: Axes, room: Room) -> None:
     edges, most = row_edges(grid), max(DARKEST, *means.values())
-    cells: dict[tuple[int, float], tuple[float | None, str]] = {
-        (c.context_length, c.depth_percent): (None, "") for c in grid.cells
-    }
-    cells |= {place: (nats / most, f"{nats:.1f}") for place, nats in means.items()}
-    boxes = boxes_of(grid, edges, [(*place, *shown) for place, shown in cells.items()])
-    fill(ax, boxes, room, colour_map(NATS_PALETTE), digits=True)
+    shown: list[Valued] = []
+    for c in grid.cells:
+        nats = means.get((c.context_length, c.depth_percent))
+        value, label = (None, "") if nats is None else (nats / most, f"{nats:.1f}")
+        shown.append((c.context_length, c.depth_percent, value, label))
+    fill(ax, boxes_of(grid, edges, shown), room, colour_map(NATS_PALETTE), digits=True)
     axes_of(ax, grid, edges, room)
 
 
