@@ -197,8 +197,8 @@ def save_deliveries(
     best = [d.name for d, share in zip(deliveries, shares, strict=True) if share == most]
     said = f"{' and '.join(best)} {'find' if best[1:] else 'finds'} most: {percent(most)}"
     said = "No trial has a score" if most is None else said
-    pairs = {d.name: d.comparison.whole for d in deliveries if d.comparison}
-    lines = [f"{name} against {first}: {change_words(pair)}" for name, pair in pairs.items()]
+    compared = [(d.name, d.comparison.whole) for d in deliveries if d.comparison]
+    lines = [f"{name} against {first}: {change_words(pair)}" for name, pair in compared]
     told = f"{words.spoken} {' '.join(lines)}"
     words = replace(words, headline=said, lines=lines[:3], spoken=told)
     return save(lambda: deliveries_figure(deliveries, views, words, look), words, path, look)
