@@ -191,7 +191,7 @@ def test_more_pairs_than_needed_are_enough_too(lost: float, gained: float) -> No
     step = max(1, needed // 200)
     assert all(
         chance_to_fail(n, lost, gained, 0.05) >= 0.9
-        for n in range(needed, needed + 40 * step, step)
+        for n in range(needed, needed + 40 * step, 4 * step)
     )
 
 

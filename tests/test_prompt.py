@@ -189,7 +189,7 @@ DEPTHS = st.one_of(
 
 @pytest.mark.parametrize("tokenizer", ENCODINGS)
 @pytest.mark.parametrize("name", SHIPPED)
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(data=st.data())
 def test_length_and_depth_are_exact_on_shipped_haystacks(
     name: str, tokenizer: str, data: st.DataObject
@@ -232,7 +232,7 @@ def test_length_is_exact_on_any_text_at_all(
 
 @pytest.mark.parametrize("kind", ["byte-level", "whole-text"])
 @pytest.mark.parametrize("name", SHIPPED)
-@settings(max_examples=8)
+@settings(max_examples=4)
 @given(data=st.data())
 def test_length_and_depth_are_exact_for_tokenizer_files(
     name: str, kind: str, file_tokenizers: dict[str, Tokenizer], data: st.DataObject

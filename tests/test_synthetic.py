@@ -10,6 +10,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from functools import cache
 
 import pytest
 from hypothesis import given, settings
@@ -109,9 +110,7 @@ def may_be_alike(left: Sequence[Words], right: Sequence[Words]) -> bool:
     while todo:
         state = todo.pop()
         seen.add(state)
-        i, j, ahead, is_left = (
-            state  # ``ahead`` is said by the left one only, or by the right one only
-        )
+        i, j, ahead, is_left = state  # ``ahead`` is said by one only: the left one, or the right
         if (i, j, ahead) == (len(left), len(right), ""):
             return True
         behind, at = (right, j) if is_left else (left, i)
@@ -119,15 +118,20 @@ def may_be_alike(left: Sequence[Words], right: Sequence[Words]) -> bool:
             behind, at, is_left = (left, i, False) if is_left else (right, j, True)
             if ahead or at == len(behind):
                 continue
-        for word in behind[at]:
-            if word.startswith(ahead) or ahead.startswith(word):
-                i2, j2 = (i, j + 1) if is_left else (i + 1, j)
-                longer = len(word) > len(ahead)
-                rest = word[len(ahead) :] if longer else ahead[len(word) :]
-                state = (i2, j2, rest, is_left != longer)
-                if state not in seen:
-                    todo.add(state)
+        for word in going_on(tuple(behind[at]), ahead):
+            i2, j2 = (i, j + 1) if is_left else (i + 1, j)
+            longer = len(word) > len(ahead)
+            rest = word[len(ahead) :] if longer else ahead[len(word) :]
+            state = (i2, j2, rest, is_left != longer)
+            if state not in seen:
+                todo.add(state)
     return False
+
+
+@cache
+def going_on(words: tuple[str, ...], ahead: str) -> list[str]:
+    """The words that begin as ``ahead`` does, as far as both go."""
+    return [word for word in words if word.startswith(ahead) or ahead.startswith(word)]
 
 
 # No line twice: indices never run out of choices, different indices are different choices, and
