@@ -40,7 +40,7 @@ def settings_given(known: Iterable[str]) -> dict[str, Given]:
     neither KEY=VALUE nor JSON.
     """
     found: dict[str, Given] = {}
-    sources = ((f"{DOTENV}: ", dotenv_values()), ("", dict(os.environ)))
+    sources = ((f"{DOTENV}: ", _dotenv()[0]), ("", os.environ))
     for key in known:
         name = PREFIX + key.upper()
         for place, values in sources:
@@ -56,8 +56,9 @@ def unknown_variables(known: Iterable[str]) -> list[str]:
     They may be meant for another program, and stop nothing.
     """
     names = {PREFIX + key.upper() for key in known}
-    lines = [f"{DOTENV}, line {number}: no NAME=VALUE; passed over" for number in _read_dotenv()[1]]
-    for place, values in (("", dict(os.environ)), (f"{DOTENV}: ", dotenv_values())):
+    in_file, broken = _dotenv()
+    lines = [f"{DOTENV}, line {number}: no NAME=VALUE; passed over" for number in broken]
+    for place, values in (("", os.environ), (f"{DOTENV}: ", in_file)):
         for name in sorted(n for n in values if n.startswith(PREFIX) and n not in names):
             near = difflib.get_close_matches(name, names, n=1, cutoff=0.75)
             guess = f"; did you mean {near[0]}?" if near else ""
@@ -69,16 +70,11 @@ def unknown_variables(known: Iterable[str]) -> list[str]:
 
 def variable(name: str) -> str:
     """The value of a variable, or of .env, or nothing. For keys: nothing of it may be printed."""
-    return os.environ.get(name, "").strip() or dotenv_values().get(name, "").strip()
+    return os.environ.get(name, "").strip() or _dotenv()[0].get(name, "").strip()
 
 
-def dotenv_values() -> dict[str, str]:
-    """What the .env file of the current folder says, if there is one. Raises ConfigError."""
-    return _read_dotenv()[0]
-
-
-def _read_dotenv() -> tuple[dict[str, str], list[int]]:
-    """The values of .env, and the numbers of lines that hold none."""
+def _dotenv() -> tuple[dict[str, str], list[int]]:
+    """What .env says, if it is there, and the lines that say nothing. Raises ConfigError."""
     if not DOTENV.is_file():
         return {}, []
     try:
