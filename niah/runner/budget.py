@@ -2,8 +2,7 @@
 
 Every attempt is admitted on its own: it is sent where its prompt, as the server should count it,
 and its whole reply budget still fit. What an attempt cost that broke off is not reported: it counts
-as the most it may cost. So a cap is passed by nothing, unless the server counts more than it
-should.
+as the most it may cost. So nothing passes a cap, unless the server counts more than it should.
 """
 
 from __future__ import annotations
@@ -29,10 +28,10 @@ class Spent:
     dollars: float | None = None
 
     def __add__(self, other: Spent) -> Spent:
-        both = (
-            None if self.dollars is None or other.dollars is None else self.dollars + other.dollars
-        )
-        return Spent(tokens=self.tokens + other.tokens, dollars=both)
+        dollars = None
+        if self.dollars is not None and other.dollars is not None:
+            dollars = self.dollars + other.dollars
+        return Spent(tokens=self.tokens + other.tokens, dollars=dollars)
 
     def __neg__(self) -> Spent:
         return Spent(tokens=-self.tokens, dollars=None if self.dollars is None else -self.dollars)
@@ -64,24 +63,18 @@ class Budget:
     def cost_of(self, usage: Usage) -> Spent:
         """A request's tokens and dollars."""
         tokens = (usage.input_tokens or 0) + (usage.output_tokens or 0)
-        return Spent(
-            tokens=tokens, dollars=None if self._pricing is None else self._pricing.dollars(usage)
-        )
+        dollars = None if self._pricing is None else self._pricing.dollars(usage)
+        return Spent(tokens=tokens, dollars=dollars)
 
     def refuses(self, may: Usage) -> str | None:
-        """Why a request that may cost so much may not be sent beside what is in flight; None where
-        it may."""
-        after = self.spent + self.others + self._held + self.cost_of(may)
+        """Why a request may not be sent beside what is in flight; None where it may."""
+        spent = self.spent + self.others
+        after = spent + self._held + self.cost_of(may)
         if self._max_cost is not None and (after.dollars or 0.0) > self._max_cost:
-            return (
-                f"max_cost ${self._max_cost:,.2f} is reached"
-                f" (${(self.spent + self.others).dollars or 0:,.2f} spent)"
-            )
+            used = f"${spent.dollars or 0:,.2f} spent"
+            return f"max_cost ${self._max_cost:,.2f} is reached ({used})"
         if self._max_tokens is not None and after.tokens > self._max_tokens:
-            return (
-                f"max_tokens {self._max_tokens:,} is reached ({(self.spent + self.others).tokens:,}"
-                " used)"
-            )
+            return f"max_tokens {self._max_tokens:,} is reached ({spent.tokens:,} used)"
         return None
 
     def hold(self, may: Usage) -> None:
@@ -108,8 +101,7 @@ class Holding:
 
 
 class Ledger:
-    """Admits every attempt, and keeps what it may cost. This one knows no limit and keeps
-    nothing."""
+    """Admits every attempt, and keeps what it may cost. This one knows no limit, and keeps none."""
 
     @asynccontextmanager
     async def holding(self, tokens: int, trial: str | None) -> AsyncIterator[Holding | None]:
@@ -119,8 +111,7 @@ class Ledger:
 
 @dataclass(slots=True)
 class RunLedger(Ledger):
-    """Keeps to the budget of a run, notes each attempt before it is sent, and knows what earlier
-    commands paid."""
+    """Keeps to the budget of a run, with what earlier commands paid, and notes every attempt."""
 
     budget: Budget
     attempts: AttemptLog
@@ -141,8 +132,7 @@ class RunLedger(Ledger):
 
     @property
     def spent(self) -> Spent:
-        """Tokens and dollars of the whole run, with what attempts may have cost that the server did
-        not report."""
+        """Tokens and dollars of the whole run, with the most that unreported attempts may cost."""
         return self.budget.spent
 
     def refuses(self, tokens: int) -> str | None:
@@ -178,19 +168,18 @@ class RunLedger(Ledger):
                 self.budget.pay(may if cost is None else cost)
             self.throttle.changed()
 
-    def _hear_others(self) -> bool:
-        """Take in what other workers paid; whether there may be any."""
+    def _hear_others(self) -> None:
+        """Take in what other workers paid."""
         if self.shared is not None:
             self.budget.paid_elsewhere(self.shared.news_of_others(self.attempts.path.parent))
-        return self.shared is not None
 
     def _note(self, trial: str | None, may: Usage) -> int | None:
-        """The number of an attempt that is about to be sent; None, and the run stops, where it may
-        not be."""
+        """The number of an attempt about to be sent; None, and a stop, where it may not be."""
         try:
             with self.shared.lock if self.shared else nullcontext():
-                # what is held holds this one
-                if self._hear_others() and (refused := self.budget.refuses(Usage())):
+                self._hear_others()
+                refused = self.budget.refuses(Usage()) if self.shared else None  # this one is held
+                if refused:
                     self.on_refusal(refused)
                     return None
                 return self.attempts.sent(trial, may)
@@ -200,8 +189,7 @@ class RunLedger(Ledger):
 
 
 def _counted(usage: Usage, may: Usage) -> Usage:
-    """The usage, its output as it was held where an answer did not report it. An empty one is of no
-    answer: free."""
+    """The usage, its output as held where none is reported. An empty one is of no answer: free."""
     if usage == Usage() or usage.output_tokens is not None:
         return usage
     return replace(usage, output_tokens=may.output_tokens)

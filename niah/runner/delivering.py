@@ -1,5 +1,4 @@
-"""The calls of one trial, as its delivery asks for them: most deliveries make one, summaries make
-many.
+"""The calls of one trial, as its delivery asks for them: most make one, summaries make many.
 
 Every call is asked, checked and paid for as a trial's only one is; the trial's result is that of
 the last one, with the sums of all. A call that ended is kept at once: a trial that was cut short
@@ -35,8 +34,7 @@ class Course:
     results: list[Result] = field(default_factory=list)  # of the calls that have ended
 
     def next(self, answer: Any) -> Prompt | Embed | None:
-        """What is asked once an answer has come (None at the beginning); None where nothing more
-        is."""
+        """What is asked after an answer (None at the beginning); None where nothing more is."""
         began = time.perf_counter()
         try:
             asked = self.steps.send(answer)
@@ -56,9 +54,8 @@ class Course:
     def whole(self) -> Result:
         """The last call's result as the trial's, with the sums of all calls."""
         self.steps.close()
-        result = replace(
-            self.results[-1], prompt_tokens=self.prompt.tokens, prompt_digest=self.prompt.digest
-        )
+        last, asked = self.results[-1], self.prompt
+        result = replace(last, prompt_tokens=asked.tokens, prompt_digest=asked.digest)
         if (known := result.delivered) is not None:
             if (got := self.embedded) is not None:
                 known = replace(known, embed_calls=got.calls, embed_tokens=got.tokens)

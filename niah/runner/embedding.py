@@ -1,5 +1,8 @@
-"""Dense vectors from a server that speaks OpenAI's ``/v1/embeddings``, asked as the model is: with
-the run's attempts, times, certificates, proxy and budget. A text is sent once in a run."""
+"""Dense vectors from a server that speaks OpenAI's ``/v1/embeddings``.
+
+It is asked as the model is: with the run's attempts, times, certificates, proxy and budget. A text
+is sent once in a run.
+"""
 
 from __future__ import annotations
 
@@ -34,9 +37,8 @@ class _Vectors(ChatReply):
 
     def take(self, chunk: dict[str, Any]) -> bool:
         rows = sorted(chunk["data"], key=lambda row: row.get("index", 0))
-        self._text.append(
-            json.dumps([[float(value) for value in row["embedding"]] for row in rows])
-        )
+        vectors = [[float(value) for value in row["embedding"]] for row in rows]
+        self._text.append(json.dumps(vectors))
         tokens = count_of((chunk.get("usage") or {}).get("prompt_tokens"))
         self._usage, self._stop_reason = Usage(input_tokens=tokens, output_tokens=0), "stop"
         return True
@@ -49,10 +51,13 @@ class _Embeddings(OpenAI):
 
     def vectors_request(self, texts: list[str], tokens: int, trial: str) -> HttpRequest:
         body = json.dumps({"model": self.model, "input": texts}, ensure_ascii=False)
-        return replace(
-            self.get("/embeddings"), method="POST", headers={"Content-Type": "application/json", **self.headers()},
-            body=(body.encode(),), tokens=tokens, label=f"vectors for trial {trial}",
-        )  # fmt: skip
+        return HttpRequest(
+            url=self.service.url("/embeddings"),
+            headers={"Content-Type": "application/json", **self.headers()},
+            body=(body.encode(),),
+            tokens=tokens,
+            label=f"vectors for trial {trial}",
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,14 +79,12 @@ class Embedder:
     ) -> None:
         """Raises ConfigError for a key, a proxy or certificates that cannot be used."""
         config = experiment.config
-        url, key = str(config.embed_url), embed_key_of(config)
-        self._api = _Embeddings(
-            Service(provider="openai", model=str(config.embed_model), base_url=url, api_key=key)
-        )
+        model, url, key = str(config.embed_model), str(config.embed_url), embed_key_of(config)
+        service = Service(provider="openai", model=model, base_url=url, api_key=key)
+        self._api = _Embeddings(service)
         there = replace(session, provider=self._api, address=url, transport=None, start=None)
-        self.pool = pool_of(
-            there, config.model_copy(update={"headers": {}})
-        )  # those are for the model's server
+        plain = config.model_copy(update={"headers": {}})  # the others are for the model's server
+        self.pool = pool_of(there, plain)
         self.throttle = Throttle(
             cap=1, in_flight_tokens=config.in_flight_tokens, clock=time.monotonic, observer=observer
         )
@@ -95,31 +98,25 @@ class Embedder:
         began, calls, tokens = time.perf_counter(), 0, 0
         async with self._turn:
             new = [text for text in dict.fromkeys(wanted.texts) if text not in self._known]
-            for texts in [new[start : start + _AT_ONCE] for start in range(0, len(new), _AT_ONCE)]:
+            for start in range(0, len(new), _AT_ONCE):
+                texts = new[start : start + _AT_ONCE]
                 request = self._api.vectors_request(texts, sum(map(self._count, texts)), trial)
                 answer = await self._client.ask(request, trial=trial)
-                if answer is None or answer.response is None:
-                    said = f"no vectors: {answer and answer.error}".replace(
-                        "base_url", "--embed-url"
-                    )
-                    return Embedded(failed=answer and replace(answer, error=said))
+                if answer is None:
+                    return Embedded()
+                if answer.response is None:
+                    said = f"no vectors: {answer.error}".replace("base_url", "--embed-url")
+                    return Embedded(failed=replace(answer, error=said))
                 rows = json.loads(answer.response.text)
                 sizes = sorted({len(row) for row in (*rows, *islice(self._known.values(), 1))})
                 if len(rows) != len(texts) or len(sizes) > 1:
-                    why = (
-                        f"no vectors: {len(rows)} vectors for {len(texts)} texts, of sizes {sizes}"
-                    )
-                    return Embedded(
-                        failed=replace(answer, response=None, error=why, retried=False, fatal=True)
-                    )
-                self._known |= {
-                    text: np.asarray(row, np.float32) for text, row in zip(texts, rows, strict=True)
-                }
-                calls, tokens = (
-                    calls + 1,
-                    tokens + (answer.response.usage.input_tokens or request.tokens),
-                )
+                    why = f"{len(rows)} vectors for {len(texts)} texts, of sizes {sizes}"
+                    said = f"no vectors: {why}"
+                    wrong = replace(answer, response=None, error=said, retried=False, fatal=True)
+                    return Embedded(failed=wrong)
+                self._known.update(zip(texts, np.asarray(rows, np.float32), strict=True))
+                calls += 1
+                tokens += answer.response.usage.input_tokens or request.tokens
             found = np.stack([self._known[text] for text in wanted.texts])
-        return Embedded(
-            vectors=found, seconds=time.perf_counter() - began, calls=calls, tokens=tokens
-        )
+        seconds = time.perf_counter() - began
+        return Embedded(vectors=found, seconds=seconds, calls=calls, tokens=tokens)
