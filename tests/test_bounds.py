@@ -310,6 +310,7 @@ def text_of(raw: bytes, kind: str) -> str:
                 clock=clock,
                 timeouts=AdaptiveTimeout(5),
                 longest_wait_s=1,
+                patience_s=3_600,
             )
             return await client.ask(provider.request(PROMPT))
 
@@ -392,6 +393,7 @@ def test_a_small_request_beside_the_sweep_is_bounded_and_hears_a_stop(kind: str,
                 clock=loop.time,
                 timeouts=AdaptiveTimeout(5),
                 longest_wait_s=1,
+                patience_s=3_600,
             )
             if end == "stop":
                 loop.call_later(0.5, throttle.stop)

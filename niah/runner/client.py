@@ -34,7 +34,6 @@ from niah.runner.rates import retry_after_s
 from niah.runner.stream_parsing import WebPage
 from niah.runner.throttle import Throttle
 
-PATIENCE_S = 3_600.0  # a trial outlives so long a throttle or outage
 FIRST_WORD_S = 10.0  # a server that has never answered is spoken of after so long a silence
 _FACTS_S = 15.0  # for a small request beside the sweep
 _MOST_FACTS_BYTES = 16_000_000  # a list of models may be long
@@ -54,7 +53,7 @@ class Client:
     clock: Callable[[], float]
     timeouts: AdaptiveTimeout
     longest_wait_s: float
-    patience_s: float = PATIENCE_S
+    patience_s: float  # a trial outlives so long a throttle or outage
     ledger: Ledger = field(default_factory=Ledger)
     observer: Observer = field(default_factory=Observer)
     start: str | None = None  # the command that starts such a server
