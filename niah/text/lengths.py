@@ -22,7 +22,7 @@ LEAST_LENGTH = 64
 GREATEST_LENGTH = 10_000_000
 _UNITS = {"": 1, "k": 1_000, "m": 1_000_000, "千": 1_000, "万": 10_000, "萬": 10_000}
 _LENGTH = re.compile(r"^(\d{1,12}(?:\.\d+)?)([kKmM千万萬]?)$")
-_GEOMETRIC = re.compile(r"^([^.:]+(?:\.\d+\w?)?)\.\.([^:]+?)(?::(\d+))?$")
+_GEOMETRIC = re.compile(r"^([^.:]+(?:\.\d+\w?)?)\.\.([^:]+?)(?::(\d{1,6}))?$")
 
 MOST = 1_000
 _LEAST_STEP = 1e-6  # of depths, which are told to so many digits
