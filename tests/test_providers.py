@@ -16,7 +16,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from niah.providers import PROVIDERS, Provider, ReplyError, Service, provider_of
-from niah.providers.failures import failure_of
+from niah.providers.failures import failure_of, status_in
 from niah.providers.replies import without_reasoning
 from niah.records import Outcome, Planting, Prompt, Response, Usage
 from niah.runner.client import Client
@@ -713,6 +713,17 @@ REFUSALS = [
 def test_a_wait_is_read_in_letters_and_in_words(asked: str, seconds: float | None) -> None:
     body = json.dumps({"error": {"message": f"Too many requests. Please {asked}."}})
     assert failure_of(429, body).wait_s == seconds
+
+
+def test_an_allowance_without_figures_is_none() -> None:
+    assert failure_of(429, json.dumps({"error": {"message": "limit: , requested: ,"}})).retry
+
+
+@pytest.mark.parametrize(
+    ("code", "status"), [("²", 0), ("9" * 5_000, 0), ("42", 0), ("429", 429), (503, 503)]
+)
+def test_a_code_is_a_status_where_it_is_one(code: object, status: int) -> None:
+    assert status_in(json.dumps({"error": {"code": code}})) == status
 
 
 def body_of(refusal: Refusal) -> bytes:

@@ -24,7 +24,7 @@ SPAN = (
 )
 _SOON = re.compile(rf"\b(?:try again|retry) (?:in|after) {SPAN}", re.IGNORECASE)
 _ALLOWANCE = re.compile(
-    r"\blimit:? ([\d,]+)[^\d]{0,40}\brequested:? ([\d,]+)", re.IGNORECASE | re.DOTALL
+    r"\blimit:? (\d[\d,]*)[^\d]{0,40}\brequested:? (\d[\d,]*)", re.IGNORECASE | re.DOTALL
 )
 _MAY_BE_TOO_LONG = frozenset({0, 400, 413, 422, 500})  # 0: inside a stream, and no status named
 _AGAIN = frozenset({408, 409, 425, 429})
@@ -80,7 +80,7 @@ def status_in(body: str) -> int:
         return 0
     for name in ("code", "type", "status", "http_code"):
         value = error.get(name)
-        if isinstance(value, str) and value.isdigit():
+        if isinstance(value, str) and re.fullmatch("[0-9]{3}", value):
             value = int(value)
         if isinstance(value, int) and 400 <= value < 600:
             return value
