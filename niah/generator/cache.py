@@ -37,7 +37,7 @@ def writable_cache() -> Path:
         root.mkdir(parents=True, exist_ok=True)
         if os.access(root, os.W_OK):
             return root
-    own = f"niah-{os.getuid()}" if hasattr(os, "getuid") else "niah"  # Windows has one for each
+    own = f"niah-{os.getuid()}" if hasattr(os, "getuid") else "niah"  # a user's own on Windows
     return Path(tempfile.gettempdir()) / own
 
 

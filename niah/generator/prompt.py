@@ -48,7 +48,7 @@ class Builder:
     seed: int
     reply_tokens: int
     haystack_per: str
-    anchor_tokens: int | None = None  # of haystack, after which every prompt is split
+    anchor_tokens: int | None = None  # of haystack between the places where prompts are split
     # by epoch: walked once, sliced by every trial
     _tours: dict[int, HaystackStream] = field(default_factory=dict)
     _marked: dict[object, MarkedEpisode] = field(default_factory=dict)  # the last one

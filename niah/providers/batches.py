@@ -1,10 +1,8 @@
 """Batch files: from a request to a line of a service's file, from any result line to its reply.
 
-No I/O.
-
-Shapes: OpenAI's /v1/batches (also of ``vllm run-batch``), Anthropic's Message Batches, Gemini's
-batchGenerateContent, and a line of our own, ``{id, text, stop_reason?, usage?, model?, digest?}``
-or ``{id, error}``. Limits of one file are those of the services' documentation (2026-11).
+No I/O. Shapes: OpenAI's /v1/batches (also of ``vllm run-batch``), Anthropic's Message Batches,
+Gemini's batchGenerateContent, and a line of our own, ``{id, text, stop_reason?, usage?, model?,
+digest?}`` or ``{id, error}``. Limits of one file are those of the services' documentation (2026-11).
 """
 
 from __future__ import annotations

