@@ -2,7 +2,7 @@
 
 No I/O. Shapes: OpenAI's /v1/batches (also of ``vllm run-batch``), Anthropic's Message Batches,
 Gemini's batchGenerateContent, and a line of our own, ``{id, text, stop_reason?, usage?, model?,
-digest?}`` or ``{id, error}``. Limits of one file are those of the services' documentation (2026-11).
+digest?}`` or ``{id, error}``. Limits of a file are those of the services' documentation (2026-11).
 """
 
 from __future__ import annotations
