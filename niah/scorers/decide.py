@@ -1,5 +1,4 @@
-"""Which value an answer gives, of all that it names, and what kind of answer that is. Shared by all
-scorers.
+"""Which value an answer gives, of all that it names, and what kind of answer that is.
 
 A value that stands alone in front is the answer where all others stand in sentences about it.
 Elsewhere rules are tried in order; the first that leaves one decides.
@@ -10,8 +9,7 @@ Elsewhere rules are tried in order; the first that leaves one decides.
 3. Two joined by "or", and one that is guessed or added, are several.
 4. Of values in an order of time the one that is asked for.
 5. The value of the asked key; the bold one; the one in the clause that takes up the question.
-6. The value that stands alone at the head or the end, where all others stand in sentences about
-   something else.
+6. The value that stands alone at the head or the end, and no other does or echoes the question.
 
 Answer classes: ``right``; ``several`` (values listed where one was asked); ``distractor``,
 ``stale``, ``earlier`` and ``near-miss`` (a planted value that is not the answer, with its detail);
@@ -37,10 +35,9 @@ from niah.scorers.words import (
     HAN,
     LINE,
     asked_part,
-    chinese,
     content_words,
     is_not_there_clause,
-    latin,
+    phrase,
     spelling,
     vocabulary,
     words,
@@ -53,15 +50,15 @@ _MOST_OFFER = 5  # words of an answer beside an abstention: "but Rosie's Flowers
 _MOST_SENTENCE = 300  # signs of a sentence that are read behind a "maybe"
 _AT_LAST = re.compile(r":\s*+([^.:;!?¶]++)[.。!]?\s*$")  # but it can be worked out: Oslo
 _SENTENCE = re.compile(r"[.。!?;:¶]")
+_not = phrase(r"\b(?:{latin not})\b|n't|{chinese not}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """The values an answer gives: one where it has chosen. ``not_there``: it says that the text
-    does not tell."""
+    """The values an answer gives: one where it has chosen."""
 
     values: frozenset[str]
-    not_there: bool = False
+    not_there: bool = False  # it says that the text does not tell
     refused: bool = False  # some are named and not given
 
 
@@ -81,8 +78,7 @@ def decide(reading: Reading) -> Verdict:
 
 
 def _head(reading: Reading) -> frozenset[str] | None:
-    """The value that stands alone in front, where all others stand in sentences about it: "42.
-    Oslo's was 41".
+    """The value that stands alone in front, all others in sentences about it: "42. Oslo's was 41".
 
     Both where one of those gives the asked key's value. None where no value stands so, or where
     something behind it could be the answer after all: a correction, a conclusion, another value
@@ -90,69 +86,54 @@ def _head(reading: Reading) -> frozenset[str] | None:
     """
     if not reading.statements:
         return None
-    head, others = (
-        reading.statements[0],
-        [s for s in reading.statements if s.value != reading.statements[0].value],
-    )
+    head = reading.statements[0]
+    others = [s for s in reading.statements if s.value != head.value]
     if not others or head.clause or head.denied or head.doubted or head.guessed:
         return None
-    turns = (
-        reading.corrections or reading.dismissals or reading.absences or reading.holds("undecided")
-    )
-    if (
-        turns
-        or not reading.is_bare(0)
-        or any(s.bare or s.bold or s.concluded or s.guessed or s.added for s in others)
-    ):
+    if any(s.bare or s.bold or s.concluded or s.guessed or s.added for s in others):
+        return None
+    turns = reading.corrections or reading.dismissals or reading.absences
+    if turns or reading.holds("undecided") or not reading.is_bare(0):
         return None
     if all(reading.is_relative(s) and s.sentence == head.sentence for s in others):
         return frozenset({head.value})
-    listed = (
-        s.group == head.group and LINE in reading.text[head.stop : s.start] for s in others
-    )  # - 42, - 43 it is
-    if any(s.sentence == head.sentence for s in others) or any(listed):
+    if any(s.sentence == head.sentence for s in others):
         return None
+    if any(s.group == head.group and LINE in reading.text[head.stop : s.start] for s in others):
+        return None  # "\n- 42\n- 43 it is"
     others = [s for s in others if not (s.denied or s.doubted or _is_foreign(reading, s))]
     rival = {s.value for s in others if s.key == ASKED}
     return frozenset({head.value, *rival})
 
 
 def all_given(reading: Reading) -> tuple[list[Statement], bool]:
-    """The statements that give a value of a set, and whether there are none because the text does
-    not tell."""
+    """The statements that give a value of a set, or none because the text does not tell."""
     given = _given_in(reading)
     return given, not given and _is_not_there(reading)
 
 
 def _given_in(reading: Reading) -> list[Statement]:
-    """The statements that give a value, not considering a choice between them."""
-    given = [s for s in reading.statements if not s.denied and s.key != OTHER]
+    """The statements that give a value, before one of them is chosen."""
+    own = [s for s in reading.statements if s.key != OTHER]
+    given = [s for s in own if not s.denied]
     sure = [s for s in given if not s.doubted]
-    given = sure or [
-        s for s in given if s.clause + 1 not in reading.dismissals
-    ]  # "42? I don't think so."
+    # "42? I don't think so."
+    given = sure or [s for s in given if s.clause + 1 not in reading.dismissals]
     if reading.expected.order == "latest":
         given = [s for s in given if not reading.is_only_early(s)]
     behind = ([s for s in given if s.clause >= i] for i in reversed(reading.corrections))
-    given = next(
-        (said for said in behind if said), given
-    )  # behind the last correction with a value
+    given = next(filter(None, behind), given)  # behind the last correction with a value
     if len({s.value for s in given}) < 2:
         return given
     given = [s for s in given if not _is_foreign(reading, s)] or given
-    refused = {
-        s.value for s in reading.statements if s.denied and s.key != OTHER
-    }  # "A, not B: B is only near"
+    refused = {s.value for s in own if s.denied}  # "A, not B: B is only near"
     return [s for s in given if s.value not in refused or s.concluded or s.key == ASKED] or given
 
 
 def _is_foreign(reading: Reading, s: Statement) -> bool:
     """Whether a value is told as the fact of a wrong one; a right value told so is none, either."""
-    expected, context, known = (
-        reading.expected,
-        reading.context(s),
-        reading.expected.wrong.get(s.value),
-    )
+    expected, context = reading.expected, reading.context(s)
+    known = expected.wrong.get(s.value)
     wrong = [known] if known and known.words else expected.wrong.values()
     if content_words(context) & frozenset().union(*(w.words for w in wrong)):
         return True
@@ -165,19 +146,16 @@ def _is_foreign(reading: Reading, s: Statement) -> bool:
 
 
 def _is_not_there(reading: Reading) -> bool:
-    """Whether an answer says so, or names others only: "The text only gives numbers for Oslo and
-    Riga"."""
-    only = (
-        reading.keys and reading.holds("only") and not reading.holds("guess")
-    )  # "so that must be it"
-    return bool(
-        reading.absences or (only and all(s.key == OTHER or s.denied for s in reading.statements))
-    )
+    """Whether an answer says so, or names others only: "The text only gives Oslo's and Riga's"."""
+    if reading.absences:
+        return True
+    # "so that must be it" is a guess
+    only = bool(reading.keys) and reading.holds("only") and not reading.holds("guess")
+    return only and all(s.key == OTHER or s.denied for s in reading.statements)
 
 
 def _stands(reading: Reading, s: Statement, *, only: bool) -> bool:
-    """Whether a value stands as the answer beside "the text does not say". ``only`` is said of its
-    list."""
+    """Whether a value is the answer beside "it does not say"; ``only`` is said of its list."""
     if (only or reading.ends_in_absence) and not s.guessed and not s.concluded:
         return False
     if _is_foreign(reading, s) and not (s.bare or s.concluded):
@@ -200,11 +178,8 @@ def _chosen(reading: Reading, given: list[Statement]) -> set[str]:
         return everything
     if order is not None and len(timed := _timed(given, order)) == 1:
         return timed
-    most, turned = (
-        max(s.echoes for s in given),
-        [s for s in given if s.key is None and reading.turns_to(s)],
-    )
-    keyed = any(s.key == ASKED for s in given)
+    most, keyed = max(s.echoes for s in given), any(s.key == ASKED for s in given)
+    turned = [s for s in given if s.key is None and reading.turns_to(s)]
     rules: tuple[Callable[[Statement], bool], ...] = (
         lambda s: s.key == ASKED and not any(t.echoes >= s.echoes for t in turned),
         lambda s: s.bold,
@@ -213,12 +188,11 @@ def _chosen(reading: Reading, given: list[Statement]) -> set[str]:
         lambda s: not reading.in_brackets(s.start),
         lambda s: 0 < s.echoes == most and not keyed,
     )
-    left = ({s.value for s in given if rule(s)} for rule in rules)
-    return (
-        next((values for values in left if len(values) == 1), None)
-        or _alone(reading, given)
-        or everything
-    )
+    for rule in rules:
+        left = {s.value for s in given if rule(s)}
+        if len(left) == 1:
+            return left
+    return _alone(reading, given) or everything
 
 
 def _leaves_open(reading: Reading, given: list[Statement]) -> bool:
@@ -242,8 +216,7 @@ def _timed(given: Sequence[Statement], order: str) -> set[str]:
 
 
 def _alone(reading: Reading, given: list[Statement]) -> set[str]:
-    """The value of a bare head or last line, where no other one is bare or takes up the
-    question."""
+    """The value of a bare head or end, where no other one is bare or takes up the question."""
     for end in (given[0], given[-1]):
         others = [s for s in given if s.value != end.value]
         apart = all(s.sentence != end.sentence for s in others)
@@ -259,10 +232,7 @@ def says_not_there(answer: str) -> bool:
     if _is_only("no", sentences[0]) or any(_is_only("nothing", s) for s in sentences):
         return True
     clauses = re.split(rf"[.。!?;¶]+(?!\w)|,|{spelling('contrast')}", folded)
-    supposed = words("condition")
-    return any(
-        _tells_nothing(clause) and not supposed.match(clause.lstrip(" \"'*")) for clause in clauses
-    )
+    return any(_tells_nothing(clause) and not _is_supposed(clause) for clause in clauses)
 
 
 def offers_anyway(answer: str) -> bool:
@@ -270,22 +240,19 @@ def offers_anyway(answer: str) -> bool:
     folded = fold(lines_kept(answer))
     for m in words("contrast", "guess").finditer(folded):
         rest = _SENTENCE.split(folded[m.end() :][:_MOST_SENTENCE])[0]
-        guess = not words("contrast").fullmatch(m[0])
         after = _AT_LAST.match(folded, m.end() + len(rest))
         rest = after[1] if after and not says_not_there(rest) else rest
-        denied = (
-            words("negation").match(rest.strip())
-            or words("only").search(rest)
-            or rest.startswith(("没", "无"))
-        )
-        if not denied and not says_not_there(rest) and (guess or _is_short(rest)):
+        denied = words("negation").match(rest.strip()) or words("only").search(rest)
+        if denied or rest.startswith(("没", "无")) or says_not_there(rest):
+            continue
+        if _is_short(rest) or not words("contrast").fullmatch(m[0]):
             return True
     return bool(re.search(r"\b(?:called|named) not\b", folded))
 
 
-def without_phrase(answer: str, phrase: str) -> str:
+def without_phrase(answer: str, said: str) -> str:
     """An answer without a phrase, however it is spaced and punctuated."""
-    letters = squashed(phrase)
+    letters = squashed(said)
     return re.sub(r"\W*".join(map(re.escape, letters)), " ", fold(answer)) if letters else answer
 
 
@@ -304,8 +271,7 @@ def one_value(
 ) -> Score:
     """Judge an answer that should hold one value.
 
-    ``near`` are values that are nearly of the asked shape, ``named`` all of that shape that stand
-    in the answer.
+    Of the values in the answer ``named`` are of the asked shape, ``near`` nearly so.
     """
     target, values = expected.target, verdict.values
     if values == {target}:
@@ -320,9 +286,8 @@ def one_value(
         if known := expected.wrong.get(value):
             other = known.detail or known.answer_class
             planted = "for another key" if other == "distractor" else f"as another answer ({other})"
-            return wrong_score(
-                known.answer_class, f"answered {value}, planted {planted}", known.detail
-            )
+            why = f"answered {value}, planted {planted}"
+            return wrong_score(known.answer_class, why, known.detail)
     if given := values or set(named) or set(near):
         return wrong_score("wrong", f"answered {', '.join(sorted(given))} instead of {target}")
     return no_value(answer, expected)
@@ -343,14 +308,10 @@ def no_value(answer: str, expected: Expected) -> Score:
 
 
 def _negates(answer: str, question: str) -> bool:
-    """Whether an answer without any value says no to what was asked: "Farouk did not recommend a
-    song"."""
-    asked, clauses = (
-        content_words(asked_part(fold(question))),
-        re.split(r"[.。!?;,¶]", fold(lines_kept(answer))),
-    )
-    supposed = words("condition")
-    said = [c for c in clauses if not supposed.match(c.lstrip(" \"'*"))]
+    """Whether an answer without a value denies what was asked: "Farouk did not recommend any"."""
+    asked = content_words(asked_part(fold(question)))
+    clauses = re.split(r"[.。!?;,¶]", fold(lines_kept(answer)))
+    said = [c for c in clauses if not _is_supposed(c)]
     return any(words("negation", "denial").search(c) and content_words(c) & asked for c in said)
 
 
@@ -361,10 +322,13 @@ def wrong_score(answer_class: str, explanation: str, detail: str | None = None) 
 
 def _tells_nothing(clause: str) -> bool:
     """The text does not say; I'm not sure; 我不太肯定."""
-    unsure = words("unsure").search(clause) and re.search(
-        rf"\b(?:{latin('not')})\b|n't|{chinese('not')}", clause
-    )
-    return is_not_there_clause(clause) or bool(unsure)
+    unsure = words("unsure").search(clause) and _not().search(clause)
+    return is_not_there_clause(clause) or unsure is not None
+
+
+def _is_supposed(clause: str) -> bool:
+    """Whether a clause begins with "if"."""
+    return words("condition").match(clause.lstrip(" \"'*")) is not None
 
 
 def _is_only(rule: str, text: str) -> bool:

@@ -1,22 +1,21 @@
-"""Scoring rules of other benchmarks, to the letter: each as its origin's code scores one answer,
-slips included.
+"""Scoring rules of other benchmarks, each as its origin's code scores an answer, slips included.
 
 A rule takes the raw answer and what a row of the benchmark says (``Facts``), and returns a score
 from 0 to 1. Its name with its version stands in every line of a run that is scored by it. Sources,
 with the commit that was read:
 
 ruler-all, ruler-part   NVIDIA/RULER c3f5e3b, scripts/eval: string_match_all, string_match_part,
-postprocess_pred
+                        postprocess_pred
 litm-kv, litm-qa        nelson-liu/lost-in-the-middle 29b8a6d: evaluate_kv_responses,
-best_subspan_em
+                        best_subspan_em
 babilong                booydar/babilong 7a6efee, babilong/metrics.py: compare_answers
 mrcr                    openai/mrcr, its dataset card: grade
 graphwalks              openai/graphwalks, its dataset card; two slips of the printed code are
-mended, see below
-nolima                  adobe-research/NoLiMa 7532e4e, metric "contains", as its configurations set
-it
-contains                ours: any target in the answer, letter case ignored; where the origin asks a
-judge model
+                        mended, see below
+nolima                  adobe-research/NoLiMa 7532e4e, metric "contains", as its configurations
+                        set it
+contains                ours: any target in the answer, letter case ignored; where the origin asks
+                        a judge model
 """
 
 from __future__ import annotations
@@ -105,31 +104,25 @@ def labels_of(task: str) -> str:
 
 
 def babilong(answer: str, facts: Facts) -> float:
-    """Whether the first sentence names the target, and no other label that the question does not
-    name."""
-    text = answer.lower().split(".")[0]
-    for mark in (
-        "<context>",
-        "<example>",
-        "Question",
-    ):  # the last one never stands in lower-case text
-        text = text.split(mark)[0]
+    """Whether the first sentence names the target, and no other label beside the question's.
+
+    The origin also cuts at "Question", which never stands in lower-case text.
+    """
+    text = answer.lower().split(".")[0].split("<context>")[0].split("<example>")[0]
+    question = facts.question.lower()
     labels = {label.lower() for label in labels_of(facts.task).split()}
-    named = {label for label in labels if label in text} - {
-        x for x in labels if x in facts.question.lower()
-    }
+    named = {label for label in labels if label in text and label not in question}
     target = facts.targets[0].lower()
     several = target.split(",") if "," in target and len(target) > 3 else [target]
     return float(all(t in named for t in several) and len(named) == len(several))
 
 
 def mrcr(answer: str, facts: Facts) -> float:
-    """0 unless the answer begins with the prefix, then how alike the rest is to the rest of the
-    target."""
+    """0 unless the answer begins with the prefix, else how alike its rest and the target's are."""
     if not answer.startswith(facts.prefix):
         return 0.0
-    rest = (answer.removeprefix(facts.prefix), facts.targets[0].removeprefix(facts.prefix))
-    return float(SequenceMatcher(None, *rest).ratio())
+    given, wanted = (text.removeprefix(facts.prefix) for text in (answer, facts.targets[0]))
+    return float(SequenceMatcher(None, given, wanted).ratio())
 
 
 def graphwalks(answer: str, facts: Facts) -> float:
@@ -140,9 +133,8 @@ def graphwalks(answer: str, facts: Facts) -> float:
     scores 0, unless both lists are empty, which is 1.
     """
     last = answer.split("\n")[-1]
-    found = re.search(
-        r"Final Answer: ?\[.*\]", last[: last.rfind("]") + 1]
-    )  # a bracket without an end costs nothing
+    # cut behind the last bracket, so that one without an end costs no time
+    found = re.search(r"Final Answer: ?\[.*\]", last[: last.rfind("]") + 1])
     if found is None:
         return 0.0
     listed = found[0].removeprefix("Final Answer:").strip().strip("[]")
@@ -182,14 +174,21 @@ def rule_of(name: str) -> Rule:
     return RULES[name]
 
 
+def named(name: str) -> str:
+    """ "babilong@1", as every line of a run names its rule."""
+    return f"{name}@{rule_of(name).version}"
+
+
 ROLES = ("system", "user", "assistant")
-_FIELDS: Mapping[
-    str, tuple[Callable[[Any], bool], str]
-] = {  # of a line of prompts, and what each must be
-    **dict.fromkeys(("task", "question", "prefix"), (lambda v: isinstance(v, str), "text")),
-    **dict.fromkeys(
-        ("context_length", "reply_tokens"), (lambda v: _is_count(v) and v > 0, "1 or more tokens")
-    ),
+_TEXT = (lambda v: isinstance(v, str), "text")
+_TOKENS = (lambda v: _is_count(v) and v > 0, "1 or more tokens")
+# of a line of prompts, and what each must be
+_FIELDS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
+    "task": _TEXT,
+    "question": _TEXT,
+    "prefix": _TEXT,
+    "context_length": _TOKENS,
+    "reply_tokens": _TOKENS,
     "prompt_tokens": (lambda v: _is_count(v), "a number of tokens"),
     "depth_percent": (
         lambda v: v is None or (not isinstance(v, bool) and 0 <= v <= 100),
@@ -203,8 +202,7 @@ _FIELDS: Mapping[
 
 
 def check_line(line: Mapping[str, Any]) -> None:
-    """Raises KeyError, TypeError, ValueError or UnknownName for a line of prompts that cannot be
-    asked or scored."""
+    """Raises KeyError, TypeError, ValueError or UnknownName where it cannot be asked or scored."""
     for key, (is_right, wanted) in _FIELDS.items():
         if not is_right(line[key]):
             raise ValueError(f"{key} {line[key]!r} is not {wanted}")
@@ -214,11 +212,8 @@ def check_line(line: Mapping[str, Any]) -> None:
     if not line["targets"] and line["rule"] != "graphwalks":
         raise ValueError("no target")
     roles = [message["role"] for message in line["messages"]]
-    if (
-        not all(role in ROLES for role in roles)
-        or "system" in roles[1:]
-        or roles in ([], ["system"])
-    ):
+    known = all(role in ROLES for role in roles)
+    if not known or "system" in roles[1:] or roles in ([], ["system"]):
         raise ValueError(
             f"messages are of {', '.join(ROLES)}: a system's, if any, is the first of several"
         )
@@ -228,8 +223,3 @@ def check_line(line: Mapping[str, Any]) -> None:
 
 def _is_count(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 0
-
-
-def named(name: str) -> str:
-    """ "babilong@1", as every line of a run names its rule."""
-    return f"{name}@{rule_of(name).version}"
