@@ -21,7 +21,7 @@ from niah.records import Needle, Planting, Prompt, Trial
 from niah.scorers import seconds_in
 from niah.tasks import task_of
 from niah.tasks._episodes import Episode
-from niah.tasks._planter import planting_of
+from niah.tasks._frame import planting_of
 from niah.text.seeded import Draw
 
 TOKENIZER = tokenizer_of("o200k_base")

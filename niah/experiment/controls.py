@@ -17,7 +17,7 @@ from functools import cache
 from niah import scorers
 from niah.records import CONTROLS, Planting, Score
 from niah.tasks import Task
-from niah.tasks._planter import MAY_BE_ABSENT, closing_of
+from niah.tasks._frame import MAY_BE_ABSENT, closing_of
 from niah.text.normalise import fold
 from niah.text.wording import LANGUAGES, wording_of
 

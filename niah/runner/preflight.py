@@ -31,7 +31,8 @@ from niah.runner.client import Client
 from niah.runner.exchange import Answer
 from niah.runner.uploads import Uploads
 from niah.tasks import TaskContext, magic
-from niah.tasks._planter import Planter, planting_of
+from niah.tasks._frame import planting_of
+from niah.tasks._planter import Planter
 from niah.text.lengths import label_of
 from niah.text.seeded import Draw
 

@@ -50,17 +50,14 @@ class TaskContext:
 
 
 class Task(Protocol):
-    """What to plant, what to ask, how to score. An object or a module is one; _USUAL is what it
-    need not say."""
+    """What to plant, ask and score: an object, or a module. It may leave out what _USUAL has."""
 
     SUMMARY: str
     VERSION: int  # raised by anything that changes numbers
     OPTIONS: tuple[str, ...]  # config keys that this task reads
     REPLY_TOKENS: int
     WORDING: tuple[str, ...]  # keys of words that a haystack should not hold by itself
-    FILLER: (
-        str | None
-    )  # the made haystack that this task stands in, instead of speech: pairs or noise
+    FILLER: str | None  # the made haystack that it stands in, instead of speech: pairs or noise
 
     def plant(self, draw: Draw, site: TaskContext) -> Planting:
         """The needles of a trial. No key or value stands in the haystack or twice."""
@@ -86,8 +83,7 @@ _SEVERAL = {  # what stands at the depth of a trial where one question has sever
 
 
 def depth_of(task: Task, placement: str) -> str:
-    """What stands at a trial's depth: what the task says (DEPTH_OF), the needle, or a stated place
-    of several."""
+    """What stands at a trial's depth: what the task says (DEPTH_OF), else the needle or needles."""
     said: str | None = getattr(task, "DEPTH_OF", None)
     if said is not None:
         return said
@@ -106,10 +102,8 @@ def _built_in() -> Mapping[str, Mapping[str, Any]]:
 
 @cache
 def task_of(name: str) -> Task:
-    """The task of a name. Raises UnknownName, and ConfigError for one of a package that cannot be
-    loaded."""
-    if name in _built_in():
-        row = _built_in()[name]
+    """The task of a name. Raises UnknownName; ConfigError where a package's cannot be loaded."""
+    if row := _built_in().get(name):
         module, _, kind = row["class"].partition(":")
         return cast(Task, getattr(importlib.import_module(f"niah.tasks.{module}"), kind)(row))
     if name not in brought_by(TASKS):
@@ -136,25 +130,19 @@ class Measured:
 
     def search(self, *, again: bool = True) -> dict[str, float]:
         """The best score of searching by language, with or without searching for what was found."""
-        return {
-            language: max(
-                v
-                for k, v in scores.items()
-                if k.startswith("search") and (again or k not in SEARCH_AGAIN)
-            )
-            for language, scores in self.scores.items()
-        }
+        best = {}
+        for language, scores in self.scores.items():
+            readers = [reader for reader in scores if reader.startswith("search")]
+            best[language] = max(scores[r] for r in readers if again or r not in SEARCH_AGAIN)
+        return best
 
     @property
     def measures(self) -> str:
         """reading, repeated retrieval, or retrieval."""
         if max(self.search().values()) < READING_BELOW:
             return "reading"
-        return (
-            "repeated retrieval"
-            if max(self.search(again=False).values()) < READING_BELOW
-            else "retrieval"
-        )
+        again = max(self.search(again=False).values()) < READING_BELOW
+        return "repeated retrieval" if again else "retrieval"
 
 
 @cache

@@ -1,5 +1,4 @@
-"""The episodes of a haystack as text that quotes, times and answers are looked for in, line by
-line.
+"""The episodes of a haystack as lines in which quotes, times and answers are looked for.
 
 A line is a segment of the haystack, counted from the start of its episode. A span is its first line
 and its last. ``draft`` writes questions to fill in: places of a haystack, evenly spread, each with
@@ -13,7 +12,7 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from functools import cached_property
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from math import isnan
 from pathlib import Path
 
@@ -31,10 +30,12 @@ _LEAST_ALIKE = 0.4  # share of a quote's pieces
 _LINES = 8  # of a place where a transcript has no times
 _MOST_SHOWN = 24  # lines of a minute
 _LEAST_QUOTE, _MOST_QUOTE = 6, 60  # signs
-_HEAD = """\
-# Questions about {name}, to fill in. Write a question and its answer in a few words as they are said there, shorten the
-# quote if you like, delete what gives no question, then: niah questions check FILE --haystack {haystack}
-"""
+_HEAD = (
+    "# Questions about {name}, to fill in. Write a question and its answer in a few words as they "
+    "are said there, shorten the\n"
+    "# quote if you like, delete what gives no question, then: niah questions check FILE "
+    "--haystack {haystack}\n"
+)
 _TIME = '# or, instead of an answer:  asks = "time"   (when is it said?)\n'
 
 
@@ -58,10 +59,8 @@ class Episode:
         """Every occurrence of some words."""
         wanted, at = squash(quote), -1
         while wanted and (at := self.text.find(wanted, at + 1)) >= 0:
-            yield (
-                bisect_right(self.starts, at) - 1,
-                bisect_right(self.starts, at + len(wanted) - 1) - 1,
-            )
+            last = at + len(wanted) - 1
+            yield bisect_right(self.starts, at) - 1, bisect_right(self.starts, last) - 1
 
     def minute(self, second: int) -> Span | None:
         """The lines of the minute from a second on."""
@@ -70,8 +69,7 @@ class Episode:
         return (inside[0], inside[-1]) if inside else None
 
     def saying(self, answers: Sequence[str], without: Collection[int] = ()) -> list[Span]:
-        """The lines that hold an answer, or a few that hold it together, where some lines are taken
-        out."""
+        """The lines that hold an answer, or a few together that do, where some are taken out."""
         left = [i for i in range(len(self.lines)) if i not in without]
         found: list[Span] = []
         for size in range(1, _MOST_LINES + 1):
@@ -87,18 +85,17 @@ class Episode:
         return " ".join(self.lines[i] for i in lines)
 
     def near(self, quote: str) -> list[tuple[float, Span]]:
-        """The lines most like some words, with the share of the words' pieces that they and the
-        next line hold."""
+        """The lines most like some words, with the share of them that it and the next one hold."""
         size = _GRAM if squash(quote).isascii() else _GRAM - 1
         wanted = _pieces(quote, size)
+
+        def share(text: str) -> float:
+            return (wanted & _pieces(text, size)).total() / max(1, wanted.total())
+
         found = []
-        for i, line in enumerate(self.lines):
-            after = self.lines[i + 1] if i + 1 < len(self.lines) else ""
-            both, own = (
-                (wanted & _pieces(text, size)).total() / max(1, wanted.total())
-                for text in (line + after, line)
-            )
-            if both >= _LEAST_ALIKE and own >= both / 2:
+        for i, (line, after) in enumerate(pairwise([*self.lines, ""])):
+            both = share(line + after)
+            if both >= _LEAST_ALIKE and share(line) >= both / 2:
                 found.append((both, (i, i)))
         return sorted(found, key=lambda near: -near[0])
 
@@ -114,23 +111,17 @@ class Episode:
 
     @cached_property
     def marks(self) -> dict[int, int]:
-        """Line -> second, for lines above which the transcript has a time of its own, MARKS_APART_S
-        apart or more."""
+        """Line -> second of the transcript's own times above lines, MARKS_APART_S apart or more."""
         marks: dict[int, int] = {}
         last = -MARKS_APART_S
         for line in range(len(self.lines)):
-            start = self.start_of(line)
-            if (
-                start is not None
-                and self.block.begins[self.first + line]
-                and start - last >= MARKS_APART_S
-            ):
+            start = self.start_of(line) if self.block.begins[self.first + line] else None
+            if start is not None and start - last >= MARKS_APART_S:
                 marks[line] = last = start
         return marks
 
     def window(self, span: Span) -> tuple[int, int, int]:
-        """The mark that stands above a span: its line and second, and the second of the next mark
-        behind the span."""
+        """The line and second of the mark above a span, and the second of the next one behind."""
         above = [line for line in self.marks if line <= span[0]]
         behind = [second for line, second in self.marks.items() if line > span[1]]
         end = float(self.block.end_s[self.stop - 1])
@@ -161,20 +152,16 @@ def _pieces(text: str, size: int) -> Counter[str]:
 
 
 def draft(episodes: Sequence[Episode], name: str, haystack: str, count: int) -> str:
-    """A TOML file of ``count`` [[questions]] without question and answer, in the order of the
-    haystack."""
+    """A TOML file of ``count`` [[questions]] to fill in, in the order of the haystack."""
     drafted = _HEAD.format(name=name, haystack=haystack)
-    for episode, span in _places(episodes, count):
-        start = episode.start_of(span[0])
-        when = "" if start is None else f" {clock(start)}"
-        said = "".join(
-            f"#   {visible(line)}\n" for line in episode.lines[span[0] : span[1] + 1]
-        )  # TOML takes no other
-        keys = {"question": "", "answer": "", "quote": _quote(episode, span, episodes)}
-        rows = "".join(
-            f"{key} = {json.dumps(text, ensure_ascii=False)}\n" for key, text in keys.items()
-        )
-        drafted += f"\n# {episode.name}{when}\n{said}[[questions]]\n{rows}{_TIME if start is not None else ''}"
+    for episode, (first, last) in _places(episodes, count):
+        start = episode.start_of(first)
+        when, hint = ("", "") if start is None else (f" {clock(start)}", _TIME)
+        # TOML takes visible signs only
+        said = "".join(f"#   {visible(line)}\n" for line in episode.lines[first : last + 1])
+        quote = json.dumps(_quote(episode, (first, last), episodes), ensure_ascii=False)
+        rows = f'question = ""\nanswer = ""\nquote = {quote}\n'
+        drafted += f"\n# {episode.name}{when}\n{said}[[questions]]\n{rows}{hint}"
     return drafted
 
 
@@ -199,14 +186,11 @@ def _around(episode: Episode, line: int) -> Span:
 
 
 def _quote(episode: Episode, span: Span, episodes: Sequence[Episode]) -> str:
-    """The line nearest to the middle that stands once in the haystack and is neither very short nor
-    long."""
+    """The line nearest to the middle that stands once in the haystack, neither short nor long."""
     middle = (span[0] + span[1]) / 2
-    for line in sorted(range(span[0], span[1] + 1), key=lambda i: (abs(i - middle), i)):
+    for line in sorted(range(span[0], span[1] + 1), key=lambda i: abs(i - middle)):
         text = episode.lines[line]
-        if (
-            _LEAST_QUOTE <= len(text) <= _MOST_QUOTE
-            and sum(len(list(e.quoted(text))) for e in episodes) == 1
-        ):
+        fits = _LEAST_QUOTE <= len(text) <= _MOST_QUOTE
+        if fits and sum(len(list(e.quoted(text))) for e in episodes) == 1:
             return text
     return episode.lines[span[0]]

@@ -1,14 +1,10 @@
-"""What a task of niah plants with: names and values that nobody says by chance, sentences of the
-language, and depths.
+"""What a task of niah plants with: names and values that nobody says by chance, and depths.
 
 No name is part of another of its list, and none is famous. Depth is the trial's; what it means
 where one question has several needles is stated for each way. ``together``: all at the depth, line
 after line. ``spread``: evenly over a span with the depth as its centre, 40 points wide and cut at
 both ends of the text. ``random``: one of them at the depth (of unordered ones the first), the
 others anywhere. Ordered needles keep their order.
-
-Around every haystack stand an opening, and a closing with the question. The closing ends in
-"Answer:" without a space, which is what models without a chat template continue best.
 """
 
 from __future__ import annotations
@@ -17,7 +13,7 @@ import re
 import tomllib
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -27,9 +23,10 @@ from niah.errors import ConfigError, HaystackError
 from niah.generator.templated import WORDS, new_uuid, spare_terms
 from niah.records import Needle, Planting, Score
 from niah.tasks import Options, TaskContext
+from niah.tasks._frame import NO_QUESTION, Asked, asked_in, planting_of, speech_opening
 from niah.text.normalise import fold
 from niah.text.seeded import Draw
-from niah.text.wording import LANGUAGES, ByLanguage, Form, Wording, wording_of
+from niah.text.wording import ByLanguage, Form, wording_of
 
 PEOPLE = ByLanguage(lambda wording: wording.words("names.people"))  # of Chinese: full names
 PLACES = ByLanguage(lambda wording: wording.words("names.places"))
@@ -37,15 +34,10 @@ SPAN_PERCENT = 40.0
 APART_PERCENT = 5.0  # distractors of one fact keep so far from it
 _DRAWS = 400
 _VARIABLES = 600
-NO_QUESTION = "There is no question."
-MAY_BE_ABSENT = ByLanguage(
-    lambda wording: wording.text("frame.may_be_absent")
-)  # said where a needle may be left out
 
 
 class BuiltIn(ABC):
-    """A task of niah: what it plants with its Planter, and how it answers its questions; the rest
-    is alike for all."""
+    """A task of niah: what it plants, and how a reader answers. The rest is alike for all."""
 
     def __init__(self, row: Mapping[str, Any]) -> None:
         """What tasks.toml says of it."""
@@ -55,9 +47,9 @@ class BuiltIn(ABC):
         self.COUNT: int | None = row.get("needles")  # the usual needle_count
         self.FILLER: str | None = row.get("filler")
         self.DEPTH_OF: str | None = row.get("depth_of")
-        self.OPTIONS, self.WORDING, self._asks = (
-            tuple(row.get(k, ())) for k in ("options", "wording", "asks")
-        )
+        self.OPTIONS = tuple(row.get("options", ()))
+        self.WORDING = tuple(row.get("wording", ()))
+        self._asks = tuple(row.get("asks", ()))
 
     def plant(self, draw: Draw, site: TaskContext) -> Planting:
         return self.planted(Planter(draw, site, self.COUNT or 1))
@@ -72,39 +64,29 @@ class BuiltIn(ABC):
 
     @abstractmethod
     def answer(self, asked: Asked) -> str | None:
-        """What a reader answers who sees the text of a prompt only; None where the text does not
-        tell."""
+        """What a reader answers who sees a prompt's text only; None where it does not tell."""
 
     def solve(self, text: str, options: Options | None = None) -> str:
         """The answer to the question at the end of a text; says so where nothing answers it."""
         asked = asked_in(text)
         if asked is None:
             return NO_QUESTION
-        forms = {key: asked.wording.form(key).parse(asked.question) for key in self._asks} or {
-            "": {}
-        }
-        read = (
-            replace(asked, options=options, key=key, blanks=b)
-            for key, b in forms.items()
-            if b is not None
-        )
-        return next(map(self.answer, read), None) or asked.wording.text("frame.not_there")
+        asked = replace(asked, options=options)
+        found = [(key, asked.wording.form(key).parse(asked.question)) for key in self._asks]
+        read = [replace(asked, key=key, blanks=b) for key, b in found if b is not None]
+        answers = map(self.answer, read if found else [asked])
+        return next(answers, None) or asked.wording.text("frame.not_there")
 
 
 class Planter:
-    """Draws and sentences of one trial. No key or value stands in the haystack, and none is drawn
-    twice."""
+    """Draws and sentences of one trial. No key or value stands in the haystack, or comes twice."""
 
     def __init__(self, draw: Draw, site: TaskContext, needle_count: int = 1) -> None:
         """``needle_count`` is what it is where no option says it."""
-        self.draw, self.trial, self.options, self.language = (
-            draw,
-            site.trial,
-            site.options,
-            site.language,
-        )
+        self.draw, self.trial, self.haystack = draw, site.trial, site.haystack
+        self.options, self.language = site.options, site.language
         self.depth, self.wording = site.trial.depth_percent, wording_of(site.language)
-        self.haystack, self.needle_count = site.haystack, site.options.needle_count or needle_count
+        self.needle_count = site.options.needle_count or needle_count
         self._taken: set[str] = set()
 
     @property
@@ -118,8 +100,8 @@ class Planter:
         if count < least or (most is not None and count > most):
             which = f"{least} or more" if most is None else f"{least} to {most}"
             raise ConfigError(
-                f"needle_count = {count}: task {self.trial.task} takes {which} {unit}; give one of"
-                " these"
+                f"needle_count = {count}: task {self.trial.task} takes {which} {unit}; "
+                "give one of these"
             )
         return count
 
@@ -142,13 +124,11 @@ class Planter:
         value: str,
         **blanks: str,
     ) -> Needle:
-        """A line in which ``value`` is told of ``key``; ``blanks`` are what else the form asks
-        for."""
-        text = form.fill(key=key, value=value, **blanks)
+        """A line that tells ``value`` of ``key``; ``blanks`` are what else the form asks for."""
         return Needle(
             key=key,
             value=value,
-            text=text,
+            text=form.fill(key=key, value=value, **blanks),
             depth_percent=depth,
             answer_class=answer_class,
             detail=detail,
@@ -166,20 +146,16 @@ class Planter:
         if self.options.placement == "together" or count == 1:
             return [self.depth] * count
         if self.options.placement == "spread":
-            low, high = (
-                max(0.0, self.depth - SPAN_PERCENT / 2),
-                min(100.0, self.depth + SPAN_PERCENT / 2),
-            )
+            low = max(0.0, self.depth - SPAN_PERCENT / 2)
+            high = min(100.0, self.depth + SPAN_PERCENT / 2)
             return [low + (high - low) * i / (count - 1) for i in range(count)]
         depths = [self.depth, *(self.anywhere() for _ in range(count - 1))]
         return sorted(depths) if ordered else depths
 
     def beside(self, count: int, low: float, high: float) -> list[float]:
-        """Rising depths of ``count`` further needles on one side of the asked one, from ``low`` to
-        ``high``.
+        """Rising depths of ``count`` needles beside the asked one, from ``low`` to ``high``.
 
-        ``together``: at its depth. ``random``: anywhere on that side. ``spread``: one in each equal
-        part of it.
+        ``together``: at its depth. ``random``: anywhere there. ``spread``: one in each equal part.
         """
         if self.options.placement == "together":
             return [self.depth] * count
@@ -200,13 +176,11 @@ class Planter:
                 return drawn
 
     def key(self) -> str:
-        """What a magic number belongs to: a place, or in a haystack of needles a term like all
-        others there."""
+        """What a magic number belongs to: a place, or in a haystack of needles a term as there."""
         if not self.among_needles:
             return self.place()
-        return self.said(
-            "haystack.needle_key", term=self.one_of(spare_terms(self.language), "terms")
-        )
+        term = self.one_of(spare_terms(self.language), "terms")
+        return self.said("haystack.needle_key", term=term)
 
     def value(self, kind: str) -> str:
         """A number of seven digits, a word or a uuid."""
@@ -224,15 +198,15 @@ class Planter:
             if str(value) not in self._taken and value not in self.haystack.leaks.numbers:
                 return self._take(str(value))
         raise HaystackError(
-            f"haystack {self.haystack.name!r} holds nearly every number of seven digits; leave out"
-            " an episode"
+            f"haystack {self.haystack.name!r} holds nearly every number of seven digits; "
+            "leave out an episode"
         )
 
     def uuid(self) -> str:
         return self._take(new_uuid(self.draw))
 
     def word(self) -> str:
-        """Two words joined by a hyphen (of Chinese, written together): amber-falcon, 琥珀獵鷹."""
+        """Two words joined as the language does: amber-falcon, 琥珀獵鷹."""
         first, second = (self.one_of(words, "words") for words in WORDS[self.language])
         return self._take(self.said("terms.word", first=first, second=second))
 
@@ -246,11 +220,10 @@ class Planter:
 
     def coloured(self, kind: str) -> str:
         """A thing of some kind with a colour: the teal amulet."""
-        form, colours = self.wording.form("hops.thing"), self.wording.texts("hops.colours")
-        nouns = self.wording.texts(f"hops.{kind}")
-        return self.one_of(
-            [form.fill(colour=colour, noun=noun) for colour in colours for noun in nouns], "things"
-        )
+        form = self.wording.form("hops.thing")
+        colours, nouns = self.wording.texts("hops.colours"), self.wording.texts(f"hops.{kind}")
+        things = [form.fill(colour=colour, noun=noun) for colour in colours for noun in nouns]
+        return self.one_of(things, "things")
 
     def one_of(self, words: Sequence[str], what: str) -> str:
         """One of some words that is free. Raises ConfigError or HaystackError where none is."""
@@ -262,13 +235,13 @@ class Planter:
         if len(held) * 2 < len(words):
             free = len(set(words) - set(held))
             raise ConfigError(
-                f"there are {free} {what} to plant, and more are needed; lower distractor_count or"
-                " needle_count"
+                f"there are {free} {what} to plant, and more are needed; "
+                "lower distractor_count or needle_count"
             )
         raise HaystackError(
-            f"haystack {self.haystack.name!r} leaves too few {what} that it does not name itself:"
-            f" {len(held)} of {len(words)} are taken by it; lower distractor_count or needle_count,"
-            " or leave out an episode"
+            f"haystack {self.haystack.name!r} leaves too few {what} that it does not name itself: "
+            f"{len(held)} of {len(words)} are taken by it; "
+            "lower distractor_count or needle_count, or leave out an episode"
         )
 
     def _take(self, value: str) -> str:
@@ -277,8 +250,7 @@ class Planter:
 
 
 def places_like(question: str) -> tuple[str, ...]:
-    """All places of the lists that have the one that a question names: Lusaka is spelt alike in
-    several languages."""
+    """All places of the lists with the one that a question names; Lusaka stands in several."""
     lists = [names for names in PLACES.values() if any(name in question for name in names)]
     return tuple(dict.fromkeys(name for names in lists for name in names))
 
@@ -289,14 +261,12 @@ def cities() -> set[str]:
 
 
 def names_of_city(name: str) -> tuple[str, ...]:
-    """What an answer may call a city, in any language: Vienna, Wien and 维也纳. A name of none stands
-    for itself."""
+    """What an answer may call a city, in any language: Vienna, Wien, 维也纳; else the name."""
     return next((names for names in _cities() if fold(name) in map(fold, names)), (name,))
 
 
 def words_in(answer: str) -> set[str]:
-    """Every pair of words in an answer that ``Planter.word`` or ``title`` could have drawn, in any
-    language."""
+    """Every pair of words in an answer that ``Planter.word`` or ``title`` could have drawn."""
     return set(_any_word().findall(scorers.spaced(answer)))
 
 
@@ -314,96 +284,13 @@ def _any_word() -> re.Pattern[str]:
 def _pair_of(language: str, *words: Sequence[str]) -> str:
     """Any two words as the language joins them: \\b(?:amber|ashen) (?:abacus|acorn)\\b."""
     first, second = ("|".join(sorted({scorers.spaced(w) for w in part})) for part in words)
-    joint = (
-        " "
-        if " "
-        in scorers.spaced(wording_of(language).form("terms.word").fill(first="a", second="b"))
-        else ""
-    )
-    edge = r"\b" if joint else ""
-    return rf"{edge}(?:{first}){joint}(?:{second}){edge}"
+    joined = scorers.spaced(wording_of(language).form("terms.word").fill(first="a", second="b"))
+    if " " in joined:
+        return rf"\b(?:{first}) (?:{second})\b"
+    return f"(?:{first})(?:{second})"
 
 
 @cache
 def _variables() -> tuple[str, ...]:
-    draw = Draw(0, "variables")
-    return tuple(
-        "".join(draw.choice("BCDFGHJKLMNPQRSTVWXZ") for _ in range(5)) for _ in range(_VARIABLES)
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
-    """What a reader finds at the end of a prompt, and the text before it."""
-
-    wording: Wording
-    question: str
-    text: str
-    options: Options | None = None
-    key: str = ""  # of the question's form, with the words in its blanks
-    blanks: Mapping[str, str] = field(default_factory=dict)
-
-    def found(self, *forms: str | Form, **known: str) -> list[tuple[int, dict[str, str]]]:
-        """Every line in one of some forms, or of those of a key, in order: its place, and the words
-        in its blanks."""
-        all_forms = [
-            f
-            for form in forms
-            for f in (self.wording.forms(form) if isinstance(form, str) else [form])
-        ]
-        return sorted(
-            (line for f in all_forms for line in f.found_in(self.text, **known)),
-            key=lambda line: line[0],
-        )
-
-
-def speech_opening(language: str, hint: str) -> str:
-    """The opening over a transcript; the hint says what is in it."""
-    return f"{wording_of(language).form('frame.speech').fill(hint=hint)}\n\n"
-
-
-def closing_of(language: str, question: str) -> str:
-    """The question, and the word that asks for the answer."""
-    wording = wording_of(language)
-    return f"\n\n{wording.text('frame.question')}{question}\n\n{wording.text('frame.answer')}"
-
-
-def planting_of(
-    language: str, opening: str, question: str, needles: Sequence[Needle], targets: Sequence[str]
-) -> Planting:
-    """A planting in the common frame."""
-    return Planting(
-        opening=opening,
-        closing=closing_of(language, question),
-        question=question,
-        needles=tuple(needles),
-        targets=tuple(targets),
-    )
-
-
-def asked_in(prompt: str) -> Asked | None:
-    """The last question of a prompt; None where it ends in none."""
-    body = prompt[: prompt.rfind("\n\n")]
-    for wording in map(wording_of, LANGUAGES):
-        label = wording.text("frame.question")
-        start = body.rfind("\n\n" + label)
-        if start >= 0 or body.startswith(label):
-            before = body[: max(0, start)]
-            question = body[max(0, start) :].lstrip("\n").removeprefix(label)
-            question = question.removesuffix(wording.text("frame.may_be_absent"))
-            return Asked(wording=wording, question=question, text=before + "\n")
-    return None
-
-
-def listed(wording: Wording, items: Sequence[str]) -> str:
-    """A, B and C."""
-    comma, last = wording.text("frame.comma"), wording.text("frame.last_comma")
-    return last.join([comma.join(items[:-1]), items[-1]]) if len(items) > 1 else items[0]
-
-
-def unlisted(wording: Wording, text: str) -> list[str]:
-    """The items of "A, B and C"."""
-    return re.split(
-        "|".join(re.escape(wording.text(f"frame.{joint}")) for joint in ("comma", "last_comma")),
-        text,
-    )
+    draw, letters = Draw(0, "variables"), "BCDFGHJKLMNPQRSTVWXZ"
+    return tuple("".join(draw.choice(letters) for _ in range(5)) for _ in range(_VARIABLES))

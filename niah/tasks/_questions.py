@@ -1,5 +1,4 @@
-"""Question files for task natural: TOML with question, answer, aliases and place; and what proves
-nothing of them.
+"""Question files for task natural, in TOML, and what is wrong with the questions in them.
 
 A place is a quote of a few words that stand there, or the name of an episode with a time in it.
 Where the fact is told elsewhere as well, ``also_at`` names these places, and no prompt holds them.
@@ -12,7 +11,7 @@ from __future__ import annotations
 import json
 import re
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -28,7 +27,7 @@ from pydantic import (
 )
 
 from niah.errors import ConfigError, HaystackError
-from niah.generator.haystack import Corpus
+from niah.generator.haystack import Corpus, TokenizedText
 from niah.generator.library import shared_root
 from niah.records import Passage
 from niah.scorers import clock, names_in, seconds_in
@@ -37,16 +36,15 @@ from niah.text.normalise import fold
 
 _MOST_SIGNS = 80  # of a question or passage in a message
 _RULE = (
-    "a question has question, answer and quote (or episode and at), perhaps aliases, also_at and"
-    " asks"
+    "a question has question, answer and quote (or episode and at), "
+    "perhaps aliases, also_at and asks"
 )
 _Text = Annotated[str, StringConstraints(min_length=1)]
 _Texts = Annotated[tuple[_Text, ...], Strict(False)]  # a list in the file
 _MOST_NEAR = 3  # lines like a quote that is nowhere
 _MOST_PLACES = 12
-_TIMED = re.compile(
-    r"(?:(?P<episode>\S.*?)\s+)?(?P<time>\d+(?::\d\d){1,2})"
-)  # 12:01, talk.txt 12:01
+# 12:01, talk.txt 12:01
+_TIMED = re.compile(r"(?:(?P<episode>\S.*?)\s+)?(?P<time>\d+(?::\d\d){1,2})")
 _Place = tuple[Episode, Span]
 
 
@@ -105,9 +103,8 @@ class Question(_Row):
 
 def question_file(name: str) -> Path:
     """A question file by path, or a shipped one by name. Raises ConfigError."""
-    path = Path(name)
     shipped = shared_root("configs") / "questions" / f"{name}.toml"
-    for candidate in (path, shipped):
+    for candidate in (Path(name), shipped):
         if candidate.is_file():
             return candidate
     raise ConfigError(
@@ -119,13 +116,15 @@ def read_questions(names: Sequence[str]) -> list[Question]:
     """All questions of some files. Raises ConfigError for what is missing or misspelt."""
     if not names:
         raise ConfigError(
-            "task natural needs a file of questions: --questions FILE.toml (for an example: --set"
-            " questions=FILE.toml)"
+            "task natural needs a file of questions: --questions FILE.toml "
+            "(for an example: --set questions=FILE.toml)"
         )
-    rows = [row for name in names for row in questions_in(question_file(name))]
-    if fault := next((row for row in rows if isinstance(row, ConfigError)), None):
-        raise fault
-    found = [row for row in rows if isinstance(row, Question)]
+    found: list[Question] = []
+    for name in names:
+        for row in questions_in(question_file(name)):
+            if isinstance(row, ConfigError):
+                raise row
+            found.append(row)
     if not found:
         raise ConfigError(f"{', '.join(names)}: no [[questions]] in it")
     _check_apart(names, found)
@@ -133,19 +132,15 @@ def read_questions(names: Sequence[str]) -> list[Question]:
 
 
 def questions_in(path: Path) -> Iterator[Question | ConfigError]:
-    """Every question of a file, or what is wrong with it. Raises ConfigError where it is no file of
-    questions."""
+    """Every question of a file, or its fault. Raises ConfigError where it is no file of any."""
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-        rows = table["questions"]
+        rows = tomllib.loads(path.read_text(encoding="utf-8"))["questions"]
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, KeyError) as error:
-        raise ConfigError(
-            f"{path}: not a file of [[questions]] ({error}); see docs/tasks.md"
-        ) from error
+        why = f" ({error})"
+        raise ConfigError(f"{path}: not a file of [[questions]]{why}; see docs/tasks.md") from error
     if not isinstance(rows, list):
-        raise ConfigError(
-            f"{path}: not a file of [[questions]], which have two brackets; see docs/tasks.md"
-        )
+        why = ", which have two brackets"
+        raise ConfigError(f"{path}: not a file of [[questions]]{why}; see docs/tasks.md")
     for number, row in enumerate(rows, 1):
         try:
             whole = _Row.model_validate(row)
@@ -180,8 +175,8 @@ def _check_apart(names: Sequence[str], found: Sequence[Question]) -> None:
     asked = [fold(q.question) for q in found]
     if twice := next((q for q in found if asked.count(fold(q.question)) > 1), None):
         raise ConfigError(
-            f"question {shortened(twice.question)!r} stands twice in {', '.join(names)}; leave"
-            " one out"
+            f"question {shortened(twice.question)!r} stands twice in {', '.join(names)}; "
+            "leave one out"
         )
 
 
@@ -203,8 +198,8 @@ def located(haystack: Corpus, names: tuple[str, ...]) -> tuple[Question, ...]:
         placed, faults = checked(question, episodes)
         if faults:
             raise HaystackError(
-                f"question {shortened(question.question)!r}: {faults[0].what} (all faults: niah"
-                " questions check)"
+                f"question {shortened(question.question)!r}: {faults[0].what} "
+                "(all faults: niah questions check)"
             )
         found.append(placed)
     return tuple(found)
@@ -220,25 +215,22 @@ def checked(question: Question, episodes: Sequence[Episode]) -> tuple[Question, 
     if len(places) != 1:
         return question, [_not_once(question, places, episodes)]
     left_out, faults = _left_out(question, places[0], episodes)
-    found, more = (_timed if question.asks == "time" else _told)(
-        question, places[0], left_out, episodes
-    )
+    read = _timed if question.asks == "time" else _told
+    found, more = read(question, places[0], left_out, episodes)
     return found, [*faults, *more]
 
 
 def tokens_free(question: Question, haystack: Corpus) -> int:
     """Haystack tokens that the longest prompt of a located question can hold."""
-    assert question.passage is not None  # noqa: S101  # located
-    spans = (
-        [haystack.episodes[question.passage.episode]]
-        if question.passage.marks
-        else haystack.episodes
-    )
-    whole = sum(
-        int(block.token_offsets[stop] - block.token_offsets[first]) for block, first, stop in spans
-    )
-    gone = [(haystack.episodes[e][0].token_offsets, a, b) for e, a, b in question.passage.left_out]
-    return whole - sum(int(offsets[b] - offsets[a]) for offsets, a, b in gone)
+    passage, episodes = question.passage, haystack.episodes
+    assert passage is not None  # noqa: S101  # located
+    held = [episodes[passage.episode]] if passage.marks else episodes
+    gone = [(episodes[e][0], first, stop) for e, first, stop in passage.left_out]
+
+    def tokens(spans: Iterable[tuple[TokenizedText, int, int]]) -> int:
+        return sum(int(b.token_offsets[stop] - b.token_offsets[first]) for b, first, stop in spans)
+
+    return tokens(held) - tokens(gone)
 
 
 def _places(question: Question, episodes: Sequence[Episode]) -> Iterator[_Place]:
@@ -255,24 +247,20 @@ def _not_once(question: Question, places: Sequence[_Place], episodes: Sequence[E
     where = "is not in the haystack" if not places else f"stands at {len(places)} places"
     place = question.quote or f"{question.episode} {question.at}"
     hints = [f"there: {_shown(*p)}" for p in places[:_MOST_PLACES]]
-    if not places and question.quote:
-        near = sorted(
-            ((n, e, s) for e in episodes for n, s in e.near(question.quote)), key=lambda n: -n[0]
-        )
-        hints = [f"near: {_shown(episode, span)}" for _, episode, span in near[:_MOST_NEAR]]
     if not places and question.episode and not any(e.called(question.episode) for e in episodes):
         hints = [f"episodes: {', '.join(e.name for e in episodes)}"]
-    return Fault(
-        what=f"{shortened(place)!r} {where}; give a quote that stands there once",
-        hints=tuple(hints),
-    )
+    elif not places and question.quote:
+        near = [(share, e, span) for e in episodes for share, span in e.near(question.quote)]
+        near.sort(key=lambda found: -found[0])
+        hints = [f"near: {_shown(e, span)}" for _, e, span in near[:_MOST_NEAR]]
+    what = f"{shortened(place)!r} {where}; give a quote that stands there once"
+    return Fault(what=what, hints=tuple(hints))
 
 
 def _left_out(
     question: Question, place: _Place, episodes: Sequence[Episode]
 ) -> tuple[dict[int, set[int]], list[Fault]]:
-    """By episode the lines that tell the fact again, and places of ``also_at`` where nothing
-    does."""
+    """By episode the lines that tell the fact again, and places of ``also_at`` where none does."""
     gone: dict[int, set[int]] = {e.number: set() for e in episodes}
     faults = []
     for other in question.also_at:
@@ -289,8 +277,7 @@ def _left_out(
 def _also(
     question: Question, own: Episode, other: str, episodes: Sequence[Episode]
 ) -> Iterator[_Place]:
-    """The lines that a place of ``also_at`` names: a quote wherever it stands, or those of a minute
-    with the answer."""
+    """The lines that ``also_at`` names: a quote anywhere, or those of a minute with the answer."""
     timed = _TIMED.fullmatch(other)
     if timed is None:
         yield from ((e, span) for e in episodes for span in e.quoted(other))
@@ -309,8 +296,7 @@ def _also(
 def _told(
     question: Question, place: _Place, left_out: dict[int, set[int]], episodes: Sequence[Episode]
 ) -> tuple[Question, list[Fault]]:
-    """A question about a fact: its passage holds the answer, and nothing that is in a prompt holds
-    it, too."""
+    """A question about a fact: its passage holds the answer, and nothing else in a prompt does."""
     episode, (first, last) = place
     text = "\n".join(episode.lines[first : last + 1])
     passage = Passage(
@@ -323,9 +309,8 @@ def _told(
     if not names_in(text, question.answers):
         said = [_shown(e, s) for e in episodes for s in e.saying(question.answers)]
         hints = tuple(f"said: {s}" for s in said[:_MOST_PLACES])
-        return found, [
-            Fault(what=f"the passage {shortened(text)!r} does not hold its answer", hints=hints)
-        ]
+        what = f"the passage {shortened(text)!r} does not hold its answer"
+        return found, [Fault(what=what, hints=hints)]
     known = {**left_out, episode.number: left_out[episode.number] | set(range(first, last + 1))}
     again = [(e, span) for e in episodes for span in e.saying(question.answers, known[e.number])]
     return found, [_said_again(question, again, episode)] if again else []
@@ -337,14 +322,12 @@ def _said_again(question: Question, again: Sequence[_Place], own: Episode) -> Fa
     entries = dict.fromkeys([*question.also_at, *_entries(again, own)])
     hints = [f"said: {_shown(*p)}" for p in again[:_MOST_PLACES]]
     hints.append(f"to leave these out: also_at = {json.dumps([*entries], ensure_ascii=False)}")
-    return Fault(
-        what=(
-            f"its answer {min(held)!r} also stands elsewhere in {episode.name}, so a right answer"
-            " would not prove that the passage was read; name all such places in also_at, and no"
-            " prompt holds them"
-        ),
-        hints=tuple(hints),
+    what = (
+        f"its answer {min(held)!r} also stands elsewhere in {episode.name}, so a right answer "
+        "would not prove that the passage was read; "
+        "name all such places in also_at, and no prompt holds them"
     )
+    return Fault(what=what, hints=tuple(hints))
 
 
 def _entries(places: Sequence[_Place], own: Episode) -> Iterator[str]:
@@ -365,9 +348,8 @@ def _timed(
     """A question about when a quote is said: its passage begins with the mark above it."""
     episode, span = place
     if not any(line <= span[0] for line in episode.marks):
-        return question, [
-            Fault(what=f'{episode.name} has no times; asks = "time" needs a transcript with them')
-        ]
+        what = f'{episode.name} has no times; asks = "time" needs a transcript with them'
+        return question, [Fault(what=what)]
     line, start, end = episode.window(span)
     passage = Passage(
         episode=episode.number,
@@ -376,15 +358,9 @@ def _timed(
         left_out=_spans(left_out, [episode]),
         marks=tuple((episode.first + i, mark(second)) for i, second in episode.marks.items()),
     )
-    text = episode.marked((line, span[1]))
-    placed = {
-        "answer": clock(start),
-        "passage": passage,
-        "text": text,
-        "window_s": max(0, end - start),
-    }
-    found = question.model_copy(update=placed)
-    return found, []
+    text, window = episode.marked((line, span[1])), max(0, end - start)
+    placed = {"answer": clock(start), "passage": passage, "text": text, "window_s": window}
+    return question.model_copy(update=placed), []
 
 
 def _spans(

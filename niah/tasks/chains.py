@@ -8,8 +8,8 @@ from dataclasses import replace
 
 from niah import scorers
 from niah.records import Needle, Planting, Score
-from niah.scorers import WrongValue
-from niah.tasks._planter import PLACES, Asked, BuiltIn, Planter, cities, names_of_city
+from niah.tasks._frame import Asked
+from niah.tasks._planter import PLACES, BuiltIn, Planter, cities, names_of_city
 from niah.text.normalise import fold
 from niah.text.wording import Form
 
@@ -27,9 +27,8 @@ class Tracking(BuiltIn):
         count = plan.needle_count
         needles = self._chain(plan, plan.depths(count, ordered=True), "right")
         for _ in range(plan.options.distractor_count):
-            needles += self._chain(
-                plan, sorted(plan.anywhere() for _ in range(count)), "distractor"
-            )
+            depths = sorted(plan.anywhere() for _ in range(count))
+            needles += self._chain(plan, depths, "distractor")
         question = plan.said("tracking.question", value=needles[0].key)
         return plan.planting("tracking.hint", question, needles, [n.value for n in needles[:count]])
 
@@ -46,25 +45,18 @@ class Tracking(BuiltIn):
         return ", ".join(holding)
 
     def _chain(self, plan: Planter, depths: Sequence[float], answer_class: str) -> list[Needle]:
-        """One line per depth; the key of each is the chain's value, which only the first one
-        names."""
+        """One line per depth; the key of each is the chain's value, which only the first names."""
         number, needles = plan.number(), list[Needle]()
         for depth in depths:
-            before = needles[-1].value if needles else ""
-            form, name = (
-                plan.wording.form("tracking.next" if before else "tracking.first"),
-                plan.variable(),
+            before, name = needles[-1].value if needles else "", plan.variable()
+            text = plan.said(
+                "tracking.next" if before else "tracking.first",
+                name=name,
+                before=before,
+                value=number,
             )
-            text = form.fill(name=name, before=before, value=number)
-            needles.append(
-                Needle(
-                    key=number,
-                    value=name,
-                    text=text,
-                    depth_percent=depth,
-                    answer_class=answer_class,
-                )
-            )
+            needle = Needle(key=number, value=name, text=text, depth_percent=depth)
+            needles.append(replace(needle, answer_class=answer_class))
         return needles
 
 
@@ -88,39 +80,24 @@ class Hops(BuiltIn):
         return plan.planting("hops.hint", question, needles, [needles[count - 1].value])
 
     def score(self, text: str, planting: Planting) -> Score:
-        """The city at the end of the chain. A link on the way to it is a near miss; other cities
-        are distractors."""
+        """The city at the end. A link on the way to it is a near miss, other cities distractors."""
         expected, everywhere = scorers.expected_of(planting), cities()
-        mine = [n for n in planting.needles if n.answer_class == "right"]
-        links = {n.value: WrongValue(answer_class="near-miss", detail=ON_THE_WAY) for n in mine}
-        wrong = {
-            v: k
-            for v, k in {**links, **expected.wrong}.items()
-            if v in everywhere and v not in planting.targets
-        }
+        wrong = {v: known for v, known in expected.wrong.items() if v in everywhere}
         asked, foreign = _keys(planting)
-        aliases = {
-            name: target
-            for target in planting.targets
-            for name in names_of_city(target)
-            if name != target
-        }
+        target = expected.target
+        aliases = {name: target for name in names_of_city(target) if name != target}
         held = replace(expected, wrong=wrong, keys=asked, other_keys=foreign, aliases=aliases)
         score = scorers.name(text, held, sorted(everywhere), place=True, row=True)
         if score.value or score.answer_class in ("distractor", "several", "not-there"):
             return score
-        nodes = (
-            {name for n in planting.needles for name in (n.key, n.value)}
-            - everywhere
-            - {n.key for n in mine[:1]}
-        )
-        named = scorers.names_in(scorers.answer_in(text), nodes)
-        if named - set(links):
-            return Score(
-                value=0.0, answer_class="distractor", explanation="named a thing of another chain"
-            )
+        mine = [n for n in planting.needles if n.answer_class == "right"]
+        nodes = {name for n in planting.needles for name in (n.key, n.value)} - everywhere
+        named = scorers.names_in(scorers.answer_in(text), nodes - {n.key for n in mine[:1]})
+        if named - {n.value for n in mine}:
+            why = "named a thing of another chain"
+            return Score(value=0.0, answer_class="distractor", explanation=why)
         if named:
-            why = f"answered {', '.join(sorted(named))}, {ON_THE_WAY} to {expected.target}"
+            why = f"answered {', '.join(sorted(named))}, {ON_THE_WAY} to {target}"
             return Score(value=0.0, answer_class="near-miss", explanation=why, detail=ON_THE_WAY)
         return score
 
@@ -129,9 +106,8 @@ class Hops(BuiltIn):
         here, seen = asked.blanks["a"], set[str]()
         while here not in seen:
             seen.add(here)
-            here = next(
-                (line["b"] for _, line in asked.found("hops.inside", "hops.where", a=here)), here
-            )
+            inside = asked.found("hops.inside", "hops.where", a=here)
+            here = inside[0][1]["b"] if inside else here
         return here if here in PLACES[asked.wording.language] else None
 
     def _chain(self, plan: Planter, depths: Sequence[float], answer_class: str) -> list[Needle]:
@@ -152,11 +128,11 @@ def _keys(planting: Planting) -> tuple[tuple[str, ...], tuple[str, ...]]:
     mine = [n.key for n in planting.needles if n.answer_class == "right"]
     others = [n.key for n in planting.needles if n.answer_class != "right"]
     nouns = Counter(map(_noun, [*mine, *others]))
-    asked, foreign = (
-        tuple(form for key in keys for form in (key, _noun(key)) if form == key or nouns[form] == 1)
-        for keys in (mine, others)
-    )
-    return asked, foreign
+
+    def named(keys: Sequence[str]) -> tuple[str, ...]:
+        return (*keys, *(noun for noun in map(_noun, keys) if nouns[noun] == 1))
+
+    return named(mine), named(others)
 
 
 def _noun(thing: str) -> str:
@@ -176,14 +152,11 @@ class Moves(BuiltIn):
     """
 
     def planted(self, plan: Planter) -> Planting:
-        """The way of the thing in its order, the last journey at the trial's depth; then what
-        misleads."""
+        """The way of the thing, the last journey at the trial's depth; then what misleads."""
         thing, giver, taker = plan.coloured("things"), plan.person(), plan.person()
         way, handed = _way(plan, thing, giver, taker)
-        asked, places = (
-            plan.draw.choice(("now", "before")),
-            [n.value for n in way if n.value != taker],
-        )
+        asked = plan.draw.choice(("now", "before"))
+        places = [n.value for n in way if n.value != taker]
         target = places[-1 if asked == "now" else -2]
         beside_way = (plan.anywhere(handed, plan.depth), plan.anywhere(plan.depth, 100.0))
         aside = [_went(plan, giver, thing, depth) for depth in beside_way]
@@ -201,25 +174,19 @@ class Moves(BuiltIn):
 
         All lines are told alike: the words of a line do not show which city is given as the answer.
         """
-        expected = scorers.expected_of(planting).told_alike()
-        wrong = {
-            value: known for value, known in expected.wrong.items() if value in cities()
-        }  # and no persons
+        expected, everywhere = scorers.expected_of(planting).told_alike(), cities()
+        wrong = {v: known for v, known in expected.wrong.items() if v in everywhere}  # no persons
         judged = replace(expected, wrong=wrong, words=frozenset())
         before = any(fold(city) in fold(planting.question) for city in wrong)
-        return (scorers.name_by_place if before else scorers.name)(
-            text, judged, sorted(cities()), place=True
-        )
+        judge = scorers.name_by_place if before else scorers.name
+        return judge(text, judged, sorted(everywhere), place=True)
 
     def answer(self, asked: Asked) -> str | None:
         """Go through the text in its order and note where the thing is."""
         thing = asked.blanks["thing"]
-        lines = [
-            (at, key, line)
-            for key in ("took", "handed")
-            for at, line in asked.found(f"moves.{key}", thing=thing)
-        ]
-        lines += [(at, "went", line) for at, line in asked.found("moves.went")]
+        lines = [(at, "went", line) for at, line in asked.found("moves.went")]
+        for key in ("took", "handed"):
+            lines += [(at, key, line) for at, line in asked.found(f"moves.{key}", thing=thing)]
         holder, way = "", list[str]()
         for _, key, line in sorted(lines, key=lambda found: found[0]):
             if key == "handed":
@@ -251,13 +218,10 @@ def _way(plan: Planter, thing: str, giver: str, taker: str) -> tuple[list[Needle
     own = plan.draw.between(1, count - 2)  # journeys before it changes hands; two or more follow
     first, *depths = [*plan.beside(count + 1, 0.0, plan.depth), plan.depth]
     way = [_took(plan, giver, thing, first), *(_went(plan, giver, thing, d) for d in depths[:own])]
-    handed = plan.wording.form("moves.handed")
-    way.append(
-        plan.needle(
-            handed, depths[own], key=thing, value=taker, person=giver, thing=thing, other=taker
-        )
-    )
-    return [*way, *(_went(plan, taker, thing, d) for d in depths[own + 1 :])], depths[own]
+    form, handed = plan.wording.form("moves.handed"), depths[own]
+    blanks = {"person": giver, "thing": thing, "other": taker}
+    way.append(plan.needle(form, handed, key=thing, value=taker, **blanks))
+    return [*way, *(_went(plan, taker, thing, d) for d in depths[own + 1 :])], handed
 
 
 def _classed(needle: Needle, target: str, last: str) -> Needle:

@@ -1,5 +1,4 @@
-"""Tasks about the needle in its plainest form: a value that belongs to a place, or to a key in a
-made haystack.
+"""Tasks about the needle in its plainest form: a value that belongs to a place, or to a key.
 
 The first after the original one ("the magic number is 42"), with a key so that one text can hold
 several, and seven digits so that guessing is hopeless. The wording is ours; the construction is
@@ -16,16 +15,8 @@ from niah import scorers
 from niah.generator.templated import pair_line, pair_values
 from niah.records import Needle, Planting, Score
 from niah.scorers import Expected
-from niah.tasks._planter import (
-    Asked,
-    BuiltIn,
-    Planter,
-    listed,
-    places_like,
-    planting_of,
-    unlisted,
-    words_in,
-)
+from niah.tasks._frame import Asked, listed, planting_of, unlisted
+from niah.tasks._planter import BuiltIn, Planter, places_like, words_in
 from niah.text.wording import Form, wording_of
 
 KINDS = ("number", "word", "uuid")
@@ -43,19 +34,16 @@ def planted(plan: Planter, depths: Sequence[float | None]) -> Planting:
     """One needle for each depth; the first is asked about, the others are for other keys."""
     kind = plan.options.value_kind
     needles = [needle(plan, kind, depth, distractor=i > 0) for i, depth in enumerate(depths)]
-    several = len(needles) > 1 or plan.among_needles
+    hint = "hints" if len(needles) > 1 or plan.among_needles else "hint"
     question = question_for(plan.language, kind, needles[0].key)
-    return plan.planting(
-        f"magic.{kind}.{'hints' if several else 'hint'}", question, needles, [needles[0].value]
-    )
+    return plan.planting(f"magic.{kind}.{hint}", question, needles, [needles[0].value])
 
 
 def needle(plan: Planter, kind: str, depth: float | None, *, distractor: bool = False) -> Needle:
     """The magic number for Lisbon is 7421830. The key is a new one."""
     said, key = plan.wording.form(f"magic.{kind}.sentence"), plan.key()
-    return plan.needle(
-        said, depth, "distractor" if distractor else "right", key=key, value=plan.value(kind)
-    )
+    answer_class = "distractor" if distractor else "right"
+    return plan.needle(said, depth, answer_class, key=key, value=plan.value(kind))
 
 
 def expected_of(planting: Planting) -> Expected:
@@ -120,9 +108,8 @@ class Multivalue(BuiltIn):
             other, value = plan.key(), plan.number()
             needles.append(plan.needle(form, plan.anywhere(), "distractor", key=other, value=value))
         targets = [n.value for n in needles[: len(depths)]]
-        return plan.planting(
-            "magic.number.hints", plan.said("multivalue.question", key=key), needles, targets
-        )
+        question = plan.said("multivalue.question", key=key)
+        return plan.planting("magic.number.hints", question, needles, targets)
 
     def score(self, text: str, planting: Planting) -> Score:
         """Recall of the values, lowered by values that were not asked for."""
@@ -145,16 +132,12 @@ class Multiquery(BuiltIn):
             for _ in range(plan.options.distractor_count)
         ]
         order = plan.draw.shuffled(asked)  # the question does not follow the order of the text
-        question = plan.said(
-            "multiquery.question", keys=listed(plan.wording, [n.key for n in order])
-        )
-        return plan.planting(
-            "magic.number.hints", question, [*asked, *others], [n.value for n in order]
-        )
+        keys, targets = [n.key for n in order], [n.value for n in order]
+        question = plan.said("multiquery.question", keys=listed(plan.wording, keys))
+        return plan.planting("magic.number.hints", question, [*asked, *others], targets)
 
     def score(self, text: str, planting: Planting) -> Score:
-        """The share of keys with their own value, by labels or by the asked order; otherwise
-        recall, as in RULER."""
+        """The share of keys with their own value, by labels or order; else recall, as in RULER."""
         key_of = {n.value: n.key for n in planting.needles}
         keys = tuple(key_of.get(target, target) for target in planting.targets)
         return scorers.number_pairs(text, replace(expected_of(planting), keys=keys))
@@ -179,13 +162,9 @@ class Update(BuiltIn):
     """
 
     def planted(self, plan: Planter) -> Planting:
-        """The statements about the asked place in the order in which they stand, then those about
-        others."""
-        latest, plain, key = (
-            plan.options.ask_for == "latest",
-            plan.wording.form("magic.number.sentence"),
-            plan.key(),
-        )
+        """The statements about the asked place in their order, then those about others."""
+        latest, key = plan.options.ask_for == "latest", plan.key()
+        plain = plan.wording.form("magic.number.sentence")
 
         def told(form: Form, of: str, depth: float, *said: str) -> Needle:
             return plan.needle(form, depth, *said, key=of, value=plan.number())
@@ -196,14 +175,13 @@ class Update(BuiltIn):
         ]
         far = (plan.depth, 100.0) if latest else (0.0, plan.depth)
         aside = plan.one("update.recalled" if latest else "update.announced")
-        misleading = [told(aside, key, plan.anywhere(*far), *(("earlier",) if latest else LATER))]
+        misleading = told(aside, key, plan.anywhere(*far), *(("earlier",) if latest else LATER))
         others = []
         for i in range(plan.options.distractor_count):
             form, of = plain if i % 2 else plan.one("update.changed"), plan.key()
-            others.append(
-                told(form, of, plan.anywhere() if i else plan.anywhere(*far), "distractor")
-            )
-        needles = [*statements, *misleading] if latest else [*misleading, *statements]
+            depth = plan.anywhere() if i else plan.anywhere(*far)
+            others.append(told(form, of, depth, "distractor"))
+        needles = [*statements, misleading] if latest else [misleading, *statements]
         target = next(n.value for n in statements if n.answer_class == "right")
         question = plan.said(f"update.{plan.options.ask_for}", key=key)
         return plan.planting("update.hint", question, [*needles, *others], [target])
@@ -213,8 +191,7 @@ class Update(BuiltIn):
         return scorers.number(text, expected_of(planting))
 
     def answer(self, asked: Asked) -> str | None:
-        """The last (or first) value stated for the key; neither what was long ago nor what is to
-        come."""
+        """The last (or first) value stated for the key, but nothing of long ago or to come."""
         latest = asked.key == "update.latest"
         changed = "update.changed" if latest else "update.started"
         found = asked.found("magic.number.sentence", changed, key=asked.blanks["key"])
@@ -222,27 +199,18 @@ class Update(BuiltIn):
 
 
 def _statements(plan: Planter) -> list[tuple[str, float, tuple[str, ...]]]:
-    """Of each statement about the asked place, in order: the key of its other words, its depth, and
-    its answer class.
+    """Key of the other words, depth and class of each statement about the asked place, in order.
 
     Only what is asked for is not in the words of the question, and all that was changed.
     """
     others, depth = plan.count(2, "statements") - 1, plan.depth
     if plan.options.ask_for == "first":
-        return [
-            ("update.started", depth, ("right",)),
-            *(("", d, LATER) for d in plan.beside(others, depth, 100.0)),
-        ]
-    classes = [*["earlier"] * (others - 1), "stale", "right"]
+        behind = [("", d, LATER) for d in plan.beside(others, depth, 100.0)]
+        return [("update.started", depth, ("right",)), *behind]
     retold = ["", *["update.changed"] * others]
-    return list(
-        zip(
-            retold,
-            [*plan.beside(others, 0.0, depth), depth],
-            ((said,) for said in classes),
-            strict=True,
-        )
-    )
+    depths = [*plan.beside(others, 0.0, depth), depth]
+    classes = [*[("earlier",)] * (others - 1), ("stale",), ("right",)]
+    return list(zip(retold, depths, classes, strict=True))
 
 
 class Passkey(BuiltIn):
@@ -250,14 +218,12 @@ class Passkey(BuiltIn):
     arXiv:2305.16300). The easiest."""
 
     def planted(self, plan: Planter) -> Planting:
-        """One needle at the trial's depth. Its first digit is not 0, so that it is one number
-        however it is written."""
+        """One needle at the trial's depth; no 0 first, so that it is one number in any writing."""
         value = str(plan.draw.between(10_000, 99_999))
         needle = plan.needle(plan.wording.form("passkey.needle"), None, key="pass key", value=value)
         opening = f"{plan.wording.text('passkey.opening')}\n\n"
-        return planting_of(
-            plan.language, opening, plan.wording.text("passkey.question"), [needle], [value]
-        )
+        question = plan.wording.text("passkey.question")
+        return planting_of(plan.language, opening, question, [needle], [value])
 
     def score(self, text: str, planting: Planting) -> Score:
         """The five digits, and no others."""
@@ -265,7 +231,8 @@ class Passkey(BuiltIn):
 
     def answer(self, asked: Asked) -> str | None:
         """The number between the words of the needle."""
-        return next((blanks["value"] for _, blanks in asked.found("passkey.needle")), None)
+        found = asked.found("passkey.needle")
+        return found[0][1]["value"] if found else None
 
 
 class Kv(BuiltIn):
@@ -281,18 +248,15 @@ class Kv(BuiltIn):
         return replace(planting, closing=f"\n}}{planting.closing}")
 
     def score(self, text: str, planting: Planting) -> Score:
-        """The uuid, whole, in either case. The value of another pair of the haystack is a
-        distractor."""
+        """The uuid, whole, in either case; a distractor is the value of another pair."""
         score = scorers.uuid(text, scorers.expected_of(planting))
         answer = scorers.answer_in(text).casefold()
         if score.answer_class == "wrong" and any(value in answer for value in pair_values()):
-            return replace(
-                score, answer_class="distractor", explanation="answered the value of another pair"
-            )
+            why = "answered the value of another pair"
+            return replace(score, answer_class="distractor", explanation=why)
         return score
 
     def answer(self, asked: Asked) -> str | None:
         """The value on the line of the key."""
-        return next(
-            (found["value"] for _, found in asked.found(_PAIR, key=asked.blanks["key"])), None
-        )
+        found = asked.found(_PAIR, key=asked.blanks["key"])
+        return found[0][1]["value"] if found else None

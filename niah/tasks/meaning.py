@@ -1,5 +1,4 @@
-"""Tasks in which the needle is told in other words than the question: what shares most words with
-it is no answer."""
+"""Tasks whose needle is told in other words than the question: what shares most is no answer."""
 
 from __future__ import annotations
 
@@ -12,7 +11,8 @@ from pathlib import Path
 from niah import scorers
 from niah.errors import HaystackError
 from niah.records import Needle, Planting, Score
-from niah.tasks._planter import PEOPLE, Asked, BuiltIn, Planter, words_in
+from niah.tasks._frame import Asked
+from niah.tasks._planter import PEOPLE, BuiltIn, Planter, words_in
 from niah.text.normalise import fold
 from niah.text.seeded import Draw
 from niah.text.wording import LANGUAGES, Form, Wording, wording_of
@@ -84,13 +84,10 @@ class Distractors(BuiltIn):
 def _conditions() -> tuple[tuple[str, ...], ...]:
     """The seasons, shops and judgements of all languages."""
     wordings = [wording_of(language) for language in LANGUAGES]
-    kinds = (
-        tuple(name for w in wordings for name in _names(w, what)) for what in ("seasons", "shops")
-    )
-    return (
-        *kinds,
-        tuple(w.text(f"distractors.{judged}") for w in wordings for judged in ("best", "worst")),
-    )
+    seasons = [name for w in wordings for name in _names(w, "seasons")]
+    shops = [name for w in wordings for name in _names(w, "shops")]
+    judged = [w.text(f"distractors.{how}") for w in wordings for how in ("best", "worst")]
+    return tuple(seasons), tuple(shops), tuple(judged)
 
 
 def _names(wording: Wording, what: str) -> list[str]:
@@ -98,8 +95,7 @@ def _names(wording: Wording, what: str) -> list[str]:
 
 
 def _new(plan: Planter, fact: _Fact, kind: str, before: Collection[_Fact]) -> _Fact:
-    """The fact with one condition changed, as no needle before has it; where none is left, by
-    another person.
+    """The fact with one condition changed, as no needle before has it; else by another person.
 
     Two needles with the same conditions and different names would contradict each other.
     """
@@ -122,15 +118,12 @@ def _broken(plan: Planter, fact: _Fact, kind: str) -> _Fact:
 
 def _retellings(wording: Wording, conditions: Mapping[str, str]) -> tuple[Form, ...]:
     """Every sentence that means some conditions without naming season, kind and judgement."""
-    when = next(
-        r["when"] for r in wording.rows("distractors.seasons") if r["name"] == conditions["season"]
-    )
-    does = next(
-        r["does"] for r in wording.rows("distractors.shops") if r["name"] == conditions["shop"]
-    )
+    when = {row["name"]: row["when"] for row in wording.rows("distractors.seasons")}
+    does = {row["name"]: row["does"] for row in wording.rows("distractors.shops")}
+    known = {"when": when[conditions["season"]], "does": does[conditions["shop"]]}
     judged = "praised" if conditions["best"] == wording.text("distractors.best") else "scorned"
-    known = {**conditions, "when": when, "does": does, "value": "{value}"}
-    return tuple(Form(form.fill(**known)) for form in wording.forms(f"distractors.{judged}"))
+    forms = wording.forms(f"distractors.{judged}")
+    return tuple(Form(form.fill(**conditions, **known, value="{value}")) for form in forms)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,9 +137,8 @@ class Pair:
 
     def fits_beside(self, other: Pair) -> bool:
         """Whether neither of two pairs might answer the other's question."""
-        if self.alone is not None and self.alone == other.alone:
-            return False
-        return not (self._is_touched_by(other) or other._is_touched_by(self))
+        rivals = self.alone is not None and self.alone == other.alone
+        return not (rivals or self._is_touched_by(other) or other._is_touched_by(self))
 
     def _is_touched_by(self, other: Pair) -> bool:
         said = fold(" ".join([other.question, *other.told, *other.words]))
@@ -179,8 +171,7 @@ class Associative(BuiltIn):
     """
 
     def planted(self, plan: Planter) -> Planting:
-        """The needle at the trial's depth, those of other pairs and lures at random depths away
-        from it."""
+        """The needle at the trial's depth; other pairs' and lures at random depths away from it."""
         draw = plan.draw
 
         def told(form: Form, *said: str) -> Needle:
@@ -191,10 +182,9 @@ class Associative(BuiltIn):
         needles = [told(Form(draw.choice(asked.told)))]
         needles += [told(Form(draw.choice(pair.told)), "distractor") for pair in others]
         for _ in range(plan.options.lure_count):
-            lure = draw.choice(plan.wording.texts("associative.lures")).replace(
-                "{asked}", _said(asked.question)
-            )
-            needles.append(told(Form(lure), "near-miss", "only asks"))
+            lure = draw.choice(plan.wording.texts("associative.lures"))
+            form = Form(lure.replace("{asked}", _said(asked.question)))
+            needles.append(told(form, "near-miss", "only asks"))
         needles[1:] = [replace(needle, depth_percent=plan.apart()) for needle in needles[1:]]
         question = asked.question + plan.wording.text("associative.only")
         return plan.planting("associative.hint", question, needles, [needles[0].value])
@@ -205,15 +195,10 @@ class Associative(BuiltIn):
         return scorers.name(text, scorers.expected_of(planting), everybody)
 
     def answer(self, asked: Asked) -> str | None:
-        """The person in the needle that belongs to the question: the pairs are this reader's common
-        knowledge."""
+        """The person in the question's needle: the pairs are this reader's common knowledge."""
         question = asked.question.removesuffix(asked.wording.text("associative.only"))
-        told = [
-            Form(said)
-            for pair in pairs(asked.wording.language)
-            if pair.question == question
-            for said in pair.told
-        ]
+        known = [pair for pair in pairs(asked.wording.language) if pair.question == question]
+        told = (Form(said) for pair in known for said in pair.told)
         return next((blanks["name"] for form in told for _, blanks in asked.found(form)), None)
 
 
@@ -224,8 +209,7 @@ def _said(question: str) -> str:
 
 
 def _chosen(plan: Planter, count: int) -> list[Pair]:
-    """So many pairs of which the haystack holds no word; the first one is another in every epoch of
-    a cell."""
+    """Pairs of which the haystack holds no word; the first is another in every epoch of a cell."""
     trial, haystack, known = plan.trial, plan.haystack, pairs(plan.language)
     held = haystack.leaks.held([word for pair in known for word in pair.words])
     free = [pair for pair in known if not held & set(pair.words)]
@@ -236,8 +220,8 @@ def _chosen(plan: Planter, count: int) -> list[Pair]:
             chosen.append(pair)
     if len(chosen) < count:
         raise HaystackError(
-            f"haystack {haystack.name!r} leaves {len(free)} associations that it does not touch"
-            f" itself, of which {len(chosen)} fit into one text, and {count} are needed; lower"
-            " distractor_count or leave out an episode"
+            f"haystack {haystack.name!r} leaves {len(free)} associations that it does not touch "
+            f"itself, of which {len(chosen)} fit into one text, and {count} are needed; "
+            "lower distractor_count or leave out an episode"
         )
     return chosen

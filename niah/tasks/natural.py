@@ -1,9 +1,9 @@
-"""A task that plants nothing: questions about what speakers say anyway, in the user's own
-transcripts."""
+"""A task that plants nothing: questions about what speakers say anyway, in own transcripts."""
 
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import accumulate
@@ -13,7 +13,8 @@ from niah.errors import ConfigError
 from niah.generator.haystack import Corpus
 from niah.records import Needle, Planting, Score
 from niah.tasks._episodes import squash
-from niah.tasks._planter import NO_QUESTION, Asked, BuiltIn, Planter
+from niah.tasks._frame import NO_QUESTION, Asked
+from niah.tasks._planter import BuiltIn, Planter
 from niah.tasks._questions import located, read_questions
 from niah.tasks.recording import lines_with_times
 from niah.text.normalise import fold
@@ -36,30 +37,24 @@ class Natural(BuiltIn):
     """
 
     def planted(self, plan: Planter) -> Planting:
-        """No needle, but the passage of one question. Raises HaystackError where the answer is not
-        unique."""
+        """One question's passage as the needle. Raises HaystackError where it is not unique."""
         trial, haystack = plan.trial, plan.haystack
         if not isinstance(haystack, Corpus):
             raise ConfigError(
-                f"task natural asks about transcripts, and {haystack.name!r} has none; name a"
-                " haystack"
+                f"task natural asks about transcripts, and {haystack.name!r} has none; "
+                "name a haystack"
             )
         questions = located(haystack, plan.options.questions)
-        first = Draw(0, "natural", f"{trial.context_length} {trial.depth_percent:g}").below(
-            len(questions)
-        )
-        question = questions[(first + trial.epoch) % len(questions)]
-        short, hint = (
-            ("timed_short", "timed_hint") if question.asks == "time" else ("short", "hint")
-        )
-        asked = question.question + plan.wording.text(f"natural.{short}")
+        draw = Draw(0, "natural", f"{trial.context_length} {trial.depth_percent:g}")
+        question = questions[(draw.below(len(questions)) + trial.epoch) % len(questions)]
+        timed = "timed_" if question.asks == "time" else ""
+        asked = question.question + plan.wording.text(f"natural.{timed}short")
         needle = Needle(key=question.part, value=question.answer, text=question.text)
-        planting = plan.planting(f"natural.{hint}", asked, [needle], question.answers)
+        planting = plan.planting(f"natural.{timed}hint", asked, [needle], question.answers)
         return replace(planting, passage=question.passage, tolerance_s=float(question.window_s))
 
     def score(self, text: str, planting: Planting) -> Score:
-        """Whether the answer, or an alias of it, is in the reply. ``parts`` holds the score under
-        the file's name."""
+        """Whether the answer, or an alias, is given. ``parts`` is the score by the file's name."""
         asks_for_time = planting.passage is not None and planting.passage.marks
         score = (_time_score if asks_for_time else _fact_score)(text, planting)
         return replace(score, parts={planting.needles[0].key: score.value})
@@ -78,8 +73,7 @@ class Natural(BuiltIn):
 
 
 def _fact_score(text: str, planting: Planting) -> Score:
-    """The answer by name; where it is not found so, with numbers as digits and without the marks
-    inside phrases."""
+    """The answer by name, or else with numbers as digits and without the marks inside phrases."""
     score = _named(text, planting.targets, planting.question)
     if score.answer_class not in ("wrong", "off-format"):
         return score
@@ -88,10 +82,9 @@ def _fact_score(text: str, planting: Planting) -> Score:
 
 
 def _named(text: str, targets: Sequence[str], question: str) -> Score:
-    answer, *aliases = targets
-    expected = scorers.Expected(
-        targets=(answer,), aliases=dict.fromkeys(aliases, answer), question=question
-    )
+    answer, *others = targets
+    aliases = dict.fromkeys(others, answer)
+    expected = scorers.Expected(targets=(answer,), aliases=aliases, question=question)
     return scorers.name(text, expected, place=True)
 
 
@@ -104,8 +97,7 @@ def _plain(text: str) -> str:
 
 
 def _time_score(text: str, planting: Planting) -> Score:
-    """Right from the minute of the mark above the passage up to the next mark: "at minute 12" is
-    right for 12:16."""
+    """Right from the minute of the mark above up to the next mark: "minute 12" is, for 12:16."""
     expected = scorers.Expected(targets=planting.targets, question=planting.question)
     score = scorers.time_of_day(text, expected, planting.tolerance_s)
     if score.value == 1:
@@ -114,17 +106,12 @@ def _time_score(text: str, planting: Planting) -> Score:
     first, last = start - start % 60, start + int(planting.tolerance_s)
     middle = replace(expected, targets=(scorers.clock((first + last) // 2),))
     inside = scorers.time_of_day(text, middle, (last - first + 1) // 2)
-    if inside.answer_class in ("right", "near-miss"):
-        return _inside(first, last)
     given = scorers.seconds_in(scorers.answer_in(text, planting.question))
-    if score.answer_class == "several" and all(first <= second <= last for second in given):
-        return _inside(first, last)  # 12:16 to 13:16
+    spans = score.answer_class == "several" and all(first <= at <= last for at in given)
+    if spans or inside.answer_class in ("right", "near-miss"):  # 12:16 to 13:16, or one of these
+        why = f"gave a time from {scorers.clock(first)} to {scorers.clock(last)}"
+        return Score(value=1.0, answer_class="right", explanation=why)
     return score
-
-
-def _inside(first: int, last: int) -> Score:
-    why = f"gave a time from {scorers.clock(first)} to {scorers.clock(last)}"
-    return Score(value=1.0, answer_class="right", explanation=why)
 
 
 def _time_above(quote: str, text: str) -> str | None:
@@ -133,7 +120,5 @@ def _time_above(quote: str, text: str) -> str | None:
     place = "".join(line for _, line in lines).find(squash(quote))
     if place < 0:
         return None
-    ends = accumulate(len(line) for _, line in lines)
-    return next(
-        scorers.clock(second) for (second, _), end in zip(lines, ends, strict=True) if place < end
-    )
+    ends = list(accumulate(len(line) for _, line in lines))
+    return scorers.clock(lines[bisect_right(ends, place)][0])

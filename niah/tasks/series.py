@@ -1,5 +1,4 @@
-"""Tasks about what comes again and again: how many, in which order, which was the third; and a rule
-for every turn."""
+"""Tasks about what comes again: how many, in which order, the third; and a rule for every turn."""
 
 from __future__ import annotations
 
@@ -8,7 +7,8 @@ from dataclasses import replace
 
 from niah import scorers
 from niah.records import Needle, Planting, Score
-from niah.tasks._planter import Asked, BuiltIn, Planter, cities, planting_of, words_in
+from niah.tasks._frame import Asked, planting_of
+from niah.tasks._planter import BuiltIn, Planter, cities, words_in
 from niah.text.wording import LANGUAGES, Form, Wording, wording_of
 
 _MOST_AGAIN = 3  # people who are met again
@@ -29,20 +29,10 @@ class Count(BuiltIn):
         """The meetings as ``placement`` says, in a drawn order; what misleads anywhere."""
         person, different = plan.person(), plan.draw.between(2, plan.count(2, "people", self.COUNT))
 
-        def met(
-            form: Form, who: str, other: str, depth: float, answer_class: str = "right"
-        ) -> Needle:
+        def met(form: Form, who: str, other: str, depth: float, *said: str) -> Needle:
             place = plan.place()
-            return plan.needle(
-                form,
-                depth,
-                answer_class,
-                key=other,
-                value=place,
-                person=who,
-                other=other,
-                place=place,
-            )
+            blanks = {"person": who, "other": other, "place": place}
+            return plan.needle(form, depth, *said, key=other, value=place, **blanks)
 
         people = [plan.person() for _ in range(different)]
         again = plan.draw.shuffled(people)[: plan.draw.between(1, _MOST_AGAIN)]
@@ -61,9 +51,8 @@ class Count(BuiltIn):
 
     def score(self, text: str, planting: Planting) -> Score:
         """The number, and no other. That there was nobody is said of an absent needle."""
-        return scorers.count(
-            text, replace(scorers.expected_of(planting).told_alike(), other_keys=())
-        )
+        expected = scorers.expected_of(planting).told_alike()
+        return scorers.count(text, replace(expected, other_keys=()))
 
     def answer(self, asked: Asked) -> str | None:
         """The number of names in the sentences that tell of a meeting of the asked person."""
@@ -75,8 +64,8 @@ class Order(BuiltIn):
     """Journeys of one year, told in any order; the cities in the order of the calendar are asked
     for.
 
-    Every journey is told with a day that everybody can place (on Halloween, 端午節), so that neither
-    where it stands in the text nor a date to sort by gives its place (ordered needles after
+    Every journey is told with a day that everybody can place (on Halloween, 端午節), so that
+    neither where it stands in the text nor a date to sort by gives its place (ordered needles after
     Sequential-NIAH, arXiv:2504.04713; days, sentences and the score are ours). Of
     ``distractor_count`` lines every other one is a journey of somebody else, and the rest are
     journeys of the asked person that came to nothing, in the question's own words.
@@ -89,13 +78,11 @@ class Order(BuiltIn):
         person = plan.person()
 
         def went(form: Form, who: str, place: str, day: str, depth: float, *said: str) -> Needle:
-            return plan.needle(
-                form, depth, *said, key=who, value=place, person=who, place=place, when=day
-            )
+            blanks = {"person": who, "place": place, "when": day}
+            return plan.needle(form, depth, *said, key=who, value=place, **blanks)
 
-        dated = draw.shuffled(
-            [(day, plan.place()) for day in sorted(draw.shuffled(range(len(days)))[:count])]
-        )
+        chosen = sorted(draw.shuffled(range(len(days)))[:count])
+        dated = draw.shuffled([(day, plan.place()) for day in chosen])
         needles = [
             went(plan.one("order.told"), person, place, days[day], depth)
             for (day, place), depth in zip(dated, plan.depths(count), strict=True)
@@ -103,24 +90,21 @@ class Order(BuiltIn):
         for i in range(plan.options.distractor_count):
             day, depth = draw.choice(days), plan.anywhere()
             form = plan.one("order.told" if i % 2 else "order.cancelled")
-            who, said = (
-                (plan.person(), ["distractor"]) if i % 2 else (person, ["near-miss", "cancelled"])
-            )
+            who, said = person, ["near-miss", "cancelled"]
+            if i % 2:
+                who, said = plan.person(), ["distractor"]
             needles.append(went(form, who, plan.place(), day, depth, *said))
         question = plan.said("order.question", person=person)
         return plan.planting("order.hint", question, needles, [place for _, place in sorted(dated)])
 
     def score(self, text: str, planting: Planting) -> Score:
-        """1 for all cities in their order and no other, else 0; how many were found is scored
-        apart."""
+        """1 for all cities in their order and no other, else 0; how many is scored apart."""
         return scorers.name_sequence(text, scorers.expected_of(planting), cities())
 
     def answer(self, asked: Asked) -> str | None:
         """The cities of the asked person's journeys by the place of their days in the calendar."""
-        told = (
-            asked.found("order.told", when=day, **asked.blanks)
-            for day in asked.wording.texts("order.days")
-        )
+        days = asked.wording.texts("order.days")
+        told = (asked.found("order.told", when=day, **asked.blanks) for day in days)
         return ", ".join(dict.fromkeys(line["place"] for lines in told for _, line in lines))
 
 
@@ -136,58 +120,48 @@ class Repeat(BuiltIn):
     """
 
     def planted(self, plan: Planter) -> Planting:
-        """What the asked person recommends of the asked kind, in order; then what is of another
-        kind or person."""
-        ordinals, kinds = (
-            plan.wording.texts("repeat.ordinals"),
-            [r["name"] for r in plan.wording.rows("repeat.kinds")],
-        )
+        """What the person recommends of the asked kind, in order; then of others, or by others."""
+        ordinals = plan.wording.texts("repeat.ordinals")
+        kinds = [row["name"] for row in plan.wording.rows("repeat.kinds")]
         count, draw, depth = plan.count(2, "things", len(ordinals)), plan.draw, plan.depth
 
         def told(form: Form, who: str, kind: str, depth: float, *said: str) -> Needle:
-            return plan.needle(
-                form, depth, *said, key=who, value=plan.title(), person=who, kind=kind
-            )
+            blanks = {"person": who, "kind": kind}
+            return plan.needle(form, depth, *said, key=who, value=plan.title(), **blanks)
 
         person, kind, asked = plan.person(), draw.choice(kinds), draw.below(count)
         before, after = plan.beside(asked, 0.0, depth), plan.beside(count - 1 - asked, depth, 100.0)
         retold = _retellings(plan.wording, kind)
-        needles = [told(draw.choice(retold), person, kind, d) for d in [*before, depth, *after]]
-        needles[:asked] = [replace(n, answer_class="earlier") for n in needles[:asked]]
-        needles[asked + 1 :] = [
-            replace(n, answer_class="distractor", detail="later") for n in needles[asked + 1 :]
+        classes = [*[("earlier",)] * asked, ("right",), *[("distractor", "later")] * len(after)]
+        needles = [
+            told(draw.choice(retold), person, kind, at, *said)
+            for at, said in zip([*before, depth, *after], classes, strict=True)
         ]
         others = [name for name in kinds if name != kind]
         for i in range(plan.options.distractor_count):
             who, what = (person, draw.choice(others)) if i % 2 == 0 else (plan.person(), kind)
-            form = (
-                plan.wording.form("repeat.said")
-                if i % 4 < 2
-                else draw.choice(_retellings(plan.wording, what))
-            )
+            if i % 4 < 2:
+                form = plan.wording.form("repeat.said")
+            else:
+                form = draw.choice(_retellings(plan.wording, what))
             needles.append(told(form, who, what, plan.anywhere(), "distractor"))
         question = plan.said("repeat.question", ordinal=ordinals[asked], kind=kind, person=person)
         return plan.planting("repeat.hint", question, needles, [needles[asked].value])
 
     def score(self, text: str, planting: Planting) -> Score:
-        """The title, and no other. What is given another place of the order, also by the numbers of
-        a list, is none."""
+        """The title, and no other; none that is given another place, be it by a list's number."""
         expected, said = scorers.expected_of(planting), scorers.answer_in(text)
         every = (wording_of(language).texts("repeat.ordinals") for language in LANGUAGES)
-        ordinals = next(
-            (o for o in every if any(ordinal in planting.question for ordinal in o)), ()
-        )
-        asked = tuple(ordinal for ordinal in ordinals if ordinal in planting.question)
+        ordinals = next((o for o in every if any(name in planting.question for name in o)), ())
         for number, ordinal in enumerate(ordinals, 1):
             said = re.sub(rf"(?m)^\W*{number}[.)、](?=\s)|[(（]{number}[)）]", f"{ordinal}: ", said)
-        keyed = replace(
-            expected, keys=asked, other_keys=tuple(o for o in ordinals if o not in asked)
-        )
+        asked = tuple(ordinal for ordinal in ordinals if ordinal in planting.question)
+        others = tuple(ordinal for ordinal in ordinals if ordinal not in asked)
+        keyed = replace(expected, keys=asked, other_keys=others)
         return scorers.name_by_place(said, keyed, words_in(said))
 
     def answer(self, asked: Asked) -> str | None:
-        """The title that comes at the asked place among those that the person recommends, of the
-        kind."""
+        """The title at the asked place among those of the kind that the person recommends."""
         form = asked.wording.form("repeat.question").text
         for kind in (row["name"] for row in asked.wording.rows("repeat.kinds")):
             # kind by kind, because in Chinese nothing stands between it and the place
@@ -221,31 +195,25 @@ class Instruction(BuiltIn):
         name = plan.person()
         rule = plan.needle(plan.wording.form("instruction.rule"), None, key=name, value=name)
         turns = plan.trial.context_length // plan.options.turn_tokens - 1
-        depths = [100 * (i + 1) / (turns + 1) for i in range(turns)]
         kept, bare = plan.wording.forms("instruction.kept"), plan.wording.forms("instruction.bare")
         marks = []
-        for i, depth in enumerate(depths):
+        for i in range(turns):
+            depth = 100 * (i + 1) / (turns + 1)
             keeps = plan.options.history == "keeps" and depth > plan.depth
-            word = (kept if keeps else bare)[i % len(bare)].fill(
-                **({"value": name} if keeps else {})
-            )
+            word = (kept if keeps else bare)[i % len(bare)].fill(value=name)
             marks.append(replace(rule, text=word, depth_percent=depth, speaker="assistant"))
-        opening = plan.said("instruction.opening") + "\n\n"
-        planting = planting_of(
-            plan.language, opening, plan.said("instruction.question"), [rule], [name]
-        )
+        opening, question = plan.said("instruction.opening"), plan.said("instruction.question")
+        planting = planting_of(plan.language, f"{opening}\n\n", question, [rule], [name])
         return replace(planting, marks=tuple(marks))
 
     def score(self, text: str, planting: Planting) -> Score:
         """Whether the name is said. Without a rule in the text, any other greeting is right."""
         (name,), answer = planting.targets, scorers.said_in(text, planting.question)
         absent = answer.casefold() in _NOT_THERE
-        if not absent and (
-            not re.search(r"\w", answer) or scorers.is_echo(answer, planting.question)
-        ):
-            return Score(
-                value=0.0, answer_class="echo", explanation="repeated the question, or said nothing"
-            )
+        silent = not re.search(r"\w", answer)
+        if not absent and (silent or scorers.is_echo(answer, planting.question)):
+            why = "repeated the question, or said nothing"
+            return Score(value=0.0, answer_class="echo", explanation=why)
         if scorers.names_in(answer, [name]):
             return Score(value=1.0, answer_class="right", explanation=f"said {name}")
         kind = "forgot" if planting.needles and not absent else "not-there"
@@ -254,8 +222,6 @@ class Instruction(BuiltIn):
     def answer(self, asked: Asked) -> str | None:
         """A greeting, by name where the text sets the rule."""
         rules = asked.found("instruction.rule")
-        return (
-            asked.wording.forms("instruction.kept")[0].fill(value=rules[-1][1]["value"])
-            if rules
-            else None
-        )
+        if not rules:
+            return None
+        return asked.wording.forms("instruction.kept")[0].fill(value=rules[-1][1]["value"])
