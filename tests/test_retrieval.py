@@ -20,7 +20,8 @@ from test_deliveries import TOKENIZER, experiment, results_in
 from test_run import niah_process, serving, slowly, wait_for_lines
 
 from niah.deliveries import Chunking, Delivery, body_of
-from niah.deliveries.retrieve import GAP, TokenTable, fused, spans_of
+from niah.deliveries.retrieve import GAP, fused, spans_of
+from niah.deliveries.token_table import TokenTable
 from niah.experiment.delivering import call_tokens, delivery_in
 from niah.experiment.experiment import Experiment
 from niah.records import Prompt
@@ -129,7 +130,7 @@ def test_times_go_with_the_lines_below_them() -> None:
 def test_chunks_hold_every_line_and_are_no_longer_than_asked(
     counts: list[int], tokens: int, overlap: int
 ) -> None:
-    spans = spans_of(counts, Chunking(tokens=tokens, overlap=overlap))
+    spans = spans_of(counts, Chunking(tokens=tokens, overlap=overlap, count=1))
     assert {line for first, stop, _ in spans for line in range(first, stop)} == set(
         range(len(counts))
     )

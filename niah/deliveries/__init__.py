@@ -1,5 +1,4 @@
-"""Deliveries: what is done to a long context before the model sees it. Generators without I/O, as
-httpx's auth flows.
+"""Deliveries: what is done to a context before the model sees it; generators without I/O.
 
 A trial's prompt is built once and is the same under every delivery, so runs pair trial by trial.
 ``deliver`` yields what to ask (a Prompt, or texts to Embed) and is sent what came back: the
@@ -13,7 +12,7 @@ from __future__ import annotations
 import hashlib
 from bisect import bisect_left
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -27,16 +26,9 @@ if TYPE_CHECKING:
     from niah.generator.tokenizers import Tokenizer
 
 RETRIEVERS = ("bm25", "dense", "rrf")
-DELIVERIES = (
-    "full",
-    "window:TOKENS",
-    *(
-        f"{way}{retriever}"
-        for way in ("retrieve", "hybrid")
-        for retriever in ("", *(f":{r}" for r in RETRIEVERS))
-    ),
-    "summarise",
-)
+_HOW = ("", *(f":{retriever}" for retriever in RETRIEVERS))
+_RETRIEVING = (f"{way}{how}" for way in ("retrieve", "hybrid") for how in _HOW)
+DELIVERIES = ("full", "window:TOKENS", *_RETRIEVING, "summarise")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,20 +63,15 @@ def body_of(prompt: Prompt, share: float = 100) -> Body | None:
     text, opening, closing = prompt.text, prompt.planting.opening, prompt.planting.closing
     if not (text.startswith(opening) and text.endswith(closing)):
         return None
-    whole = Body(
-        opening=opening,
-        lines=tuple(text[len(opening) : len(text) - len(closing)].split("\n")),
-        closing=closing,
-    )
-    if share >= 100:
-        return whole
-    ends = list(accumulate(len(line.encode()) + 1 for line in whole.lines))
-    first = bisect_left(ends, ends[-1] * (100 - share) / 100)
-    first = min(
-        (a for a, b in _places(prompt.planting.needles, whole) if a < first < b), default=first
-    )
-    before = "".join(f"{line}\n" for line in whole.lines[:first])
-    return Body(opening=opening + before, lines=whole.lines[first:], closing=closing)
+    lines = tuple(text[len(opening) : len(text) - len(closing)].split("\n"))
+    if share < 100:
+        ends = list(accumulate(len(line.encode()) + 1 for line in lines))
+        first = bisect_left(ends, ends[-1] * (100 - share) / 100)
+        parted = [a for a, b in _places(prompt.planting.needles, lines) if a < first < b]
+        first = min(parted, default=first)
+        opening += "".join(f"{line}\n" for line in lines[:first])
+        lines = lines[first:]
+    return Body(opening=opening, lines=lines, closing=closing)
 
 
 def asked_needles(prompt: Prompt) -> list[Needle]:
@@ -93,38 +80,30 @@ def asked_needles(prompt: Prompt) -> list[Needle]:
 
 
 def share_of_needles(prompt: Prompt, text: str) -> float | None:
-    """Share of the needles that are asked about whose text stands in a text; None where the prompt
-    holds none."""
+    """Share of the asked needles whose text stands in a text; None where the prompt holds none."""
     told = [needle.text for needle in asked_needles(prompt) if needle.text in prompt.text]
     return sum(line in text for line in told) / len(told) if told else None
 
 
 def share_of_values(prompt: Prompt, summaries: Sequence[str]) -> float | None:
-    """Share of the needles that are asked about whose values some summary says, in whatever
-    words."""
+    """Share of the asked needles whose values some summary says, in whatever words."""
     values = [fold(needle.value) for needle in asked_needles(prompt) if needle.text in prompt.text]
     said = fold("\n".join(summaries))
     return sum(value in said for value in values) / len(values) if values else None
 
 
 def lines_of_needles(prompt: Prompt, body: Body) -> Iterator[tuple[int, int]]:
-    """First line and the line behind the last of every needle that is asked about and stands in the
-    haystack."""
-    return _places(asked_needles(prompt), body)
+    """First line and line behind the last of every asked needle that stands in the haystack."""
+    return _places(asked_needles(prompt), body.lines)
 
 
-def _places(needles: Iterable[Needle], body: Body) -> Iterator[tuple[int, int]]:
-    text = "\n".join(body.lines)
+def _places(needles: Iterable[Needle], lines: Sequence[str]) -> Iterator[tuple[int, int]]:
+    text = "\n".join(lines)
     for needle in needles:
         at = text.find(needle.text)
         if at >= 0:
             first = text.count("\n", 0, at)
             yield first, first + needle.text.count("\n") + 1
-
-
-def digest_of(text: str) -> str:
-    """SHA-256 in hex."""
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,8 +124,7 @@ class Delivery(Protocol):
         ...
 
     def call_tokens(self, tokens: int, frame: int) -> tuple[int, ...]:
-        """Prompt tokens of the most calls that a prompt of so many tokens takes: for plan, limits
-        and budget.
+        """Prompt tokens of the most calls that a prompt of so many tokens takes.
 
         ``frame`` is how many of them stand around the haystack.
         """
@@ -157,19 +135,17 @@ class Presenter(Protocol):
     """How one prompt is put into messages."""
 
     def present(self, prompt: Prompt) -> Prompt:
-        """The same prompt with messages of its own, and with what is to be known of them in
-        ``delivered``."""
+        """The same prompt with its messages, and what is to be known of them in ``delivered``."""
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chunking:
-    """How a haystack is cut into chunks of whole lines, in tokens, and how many of them are
-    sent."""
+    """How a haystack is cut into chunks of whole lines, in tokens, and how many are sent."""
 
-    tokens: int = 256
-    overlap: int = 32
-    count: int = 5
+    tokens: int
+    overlap: int
+    count: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,15 +153,11 @@ class Parts:
     """What deliveries are made from."""
 
     tokenizer: Tokenizer
-    chunking: Chunking = field(default_factory=Chunking)
-    embeds: bool = (
-        False  # whether dense vectors come by Embed steps, instead of from the token table
-    )
-    language: str = "en"
-    says_not_there: Callable[[str, Prompt], bool] = lambda text, prompt: False
-    may_be_absent: Callable[[Prompt], Prompt] = lambda prompt: (
-        prompt
-    )  # the prompt whose question allows for it
+    chunking: Chunking
+    embeds: bool  # dense vectors come by Embed steps, not from the token table
+    language: str
+    says_not_there: Callable[[str, Prompt], bool]
+    may_be_absent: Callable[[Prompt], Prompt]  # the prompt whose question allows for it
 
 
 def delivery_of(name: str, parts: Parts) -> Delivery:
@@ -195,11 +167,8 @@ def delivery_of(name: str, parts: Parts) -> Delivery:
         return Full()
     if kind == "window":
         return Window(length_of(how, least=1), parts.tokenizer)
-    from niah.deliveries.retrieve import (
-        Hybrid,
-        Retrieve,
-        Summarise,
-    )  # numpy, which a config does not need
+    # numpy, which a config does not need
+    from niah.deliveries.retrieve import Hybrid, Retrieve, Summarise
 
     if kind == "summarise":
         return Summarise(parts)
@@ -229,18 +198,15 @@ class Full:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """The last tokens of the prompt, as a server leaves them that drops the front of what does not
-    fit."""
+    """The last tokens of the prompt, as of a server that drops the front of what does not fit."""
 
     tokens: int
     tokenizer: Tokenizer
 
     def deliver(self, prompt: Prompt) -> Steps:
-        text = (
-            self.tokenizer.last(prompt.text, self.tokens)
-            if self.tokens < prompt.tokens
-            else prompt.text
-        )
+        text = prompt.text
+        if self.tokens < prompt.tokens:
+            text = self.tokenizer.last(text, self.tokens)
         yield shortened(prompt, text, self.tokenizer)
 
     def call_tokens(self, tokens: int, frame: int) -> tuple[int, ...]:
@@ -248,21 +214,21 @@ class Window:
 
 
 def shortened(prompt: Prompt, text: str, tokenizer: Tokenizer, **told: Any) -> Prompt:
-    """A prompt of another text for the same trial; ``told`` goes into what is known of its
-    delivery."""
-    if text == prompt.text:
-        sent, tokens = prompt, prompt.tokens
-    else:
-        tokens = tokenizer.count(text)
-        sent = replace(
-            prompt,
-            utf8=text.encode(),
-            tokens=tokens,
-            splits=(),
-            shared_bytes=0,
-            digest=digest_of(text),
-        )
+    """A prompt of another text for the same trial; ``told`` is known of its delivery."""
+    told = {"needles": share_of_needles(prompt, text), **told}
+    sent = prompt if text == prompt.text else with_text(prompt, text, tokenizer)
+    return replace(sent, delivered=Delivered(tokens=sent.tokens, **told))
+
+
+def with_text(prompt: Prompt, text: str, tokenizer: Tokenizer, **more: Any) -> Prompt:
+    """A prompt with another text."""
+    utf8 = text.encode()
     return replace(
-        sent,
-        delivered=Delivered(tokens=tokens, **{"needles": share_of_needles(prompt, text), **told}),
+        prompt,
+        utf8=utf8,
+        tokens=tokenizer.count(text),
+        digest=hashlib.sha256(utf8).hexdigest(),
+        splits=(),
+        shared_bytes=0,
+        **more,
     )

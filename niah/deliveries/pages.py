@@ -1,5 +1,4 @@
-"""The haystack as page images: every line of the prompt's text, wrapped, in one type, black on
-white.
+"""The haystack as page images: every line of the text, wrapped, in one type, black on white.
 
 Opening and question stay text. A needle stands on a line of a page that is known exactly; its depth
 is that of the text, so that text and pages pair. The same lines in the same look are the same
@@ -15,6 +14,7 @@ import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property, lru_cache, partial
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from niah.deliveries import Body, body_of, lines_of_needles
@@ -57,32 +57,27 @@ class Look:
 
 def look_of(pixels: str, type_size: int, font: str | None = None) -> Look:
     """A look by its page size in pixels, like 1024x1448. Raises ConfigError."""
-    width, _, height = pixels.casefold().partition("x")
-    if not (
-        width.isdecimal()
-        and height.isdecimal()
-        and 64 <= int(width) <= 8_000
-        and 64 <= int(height) <= 8_000
-    ):
+    sides = pixels.casefold().split("x")
+    if len(sides) != 2 or not all(s.isdecimal() and 64 <= int(s) <= 8_000 for s in sides):
         raise ConfigError(
             f"page_px {pixels!r}: write WIDTHxHEIGHT, 64 to 8000 pixels each, like 1024x1448"
         )
-    if int(width) < 8 * type_size or int(height) < 4 * type_size:
+    width, height = map(int, sides)
+    largest = min(width // 8, height // 4)
+    if type_size > largest:
         raise ConfigError(
-            f"page_type_px {type_size} is too large for a page of {pixels}; "
-            f"lower it to {min(int(width) // 8, int(height) // 4)}"
+            f"page_type_px {type_size} is too large for a page of {pixels}; lower it to {largest}"
         )
-    return Look(width=int(width), height=int(height), type_size=type_size, font=font)
+    return Look(width=width, height=height, type_size=type_size, font=font)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Pages:
-    """Pages of one look. ``image_tokens`` is what the service counts for a picture of a width and
-    height, if known."""
+    """Pages of one look."""
 
     look: Look
     share: float = 100  # percent of the haystack, from its end
-    image_tokens: Callable[[int, int], int] | None = None
+    image_tokens: Callable[[int, int], int] | None = None  # counted for a width and height
     count: Callable[[str], int] = field(default=len)  # tokens of a text
 
     def present(self, prompt: Prompt) -> Prompt:
@@ -91,20 +86,17 @@ class Pages:
         if body is None:
             return prompt
         type_, rows, starts = self._laid_out(body)
-        per = self.look.rows
         size = (self.look.width, self.look.height)
         pages = []
-        for at in range(0, len(rows), per):
-            png, digest = _drawn(tuple(rows[at : at + per]), type_, self.look)
-            pages.append(
-                MediaPart(mime=_MIME, digest=digest, load=partial(bytes, png), pixels=size)
-            )
+        for shown in self._paged(rows):
+            png, digest = _drawn(shown, type_, self.look)
+            load = partial(bytes, png)
+            pages.append(MediaPart(mime=_MIME, digest=digest, load=load, pixels=size))
         told = self._told(prompt, body, len(rows), starts)
         return replace(prompt, messages=body.around(pages), splits=(), delivered=told)
 
     def measured(self, prompt: Prompt) -> Delivered | None:
-        """What is to be known of a prompt's pages, without a page being drawn; None where it has
-        none."""
+        """What is to be known of a prompt's pages, none of them drawn; None where it has none."""
         body = body_of(prompt, self.share)
         if body is None:
             return None
@@ -113,16 +105,16 @@ class Pages:
 
     def _told(self, prompt: Prompt, body: Body, rows: int, starts: Sequence[int]) -> Delivered:
         at = next((starts[first] for first, _ in lines_of_needles(prompt, body)), None)
-        per = self.look.rows
+        per, look = self.look.rows, self.look
         pages = math.ceil(rows / per)
+        counted = self.image_tokens and pages * self.image_tokens(look.width, look.height)
         return replace(
             prompt.delivered or Delivered(tokens=prompt.tokens),
             pages=pages,
             page=None if at is None else at // per + 1,
             page_line=None if at is None else at % per + 1,
             text_tokens=sum(map(self.count, body.beside)),
-            media_tokens=self.image_tokens
-            and pages * self.image_tokens(self.look.width, self.look.height),
+            media_tokens=counted,
         )
 
     def bytes_of(self, prompt: Prompt, pages: int) -> int:
@@ -131,20 +123,20 @@ class Pages:
         if body is None or not pages:
             return 0
         type_, rows, _ = self._laid_out(body)
-        per = self.look.rows
-        drawn = [
-            _drawn(tuple(rows[n * per : (n + 1) * per]), type_, self.look)[0]
-            for n in range(min(3, pages))
-        ]
-        return len(prompt.utf8) + pages * sum(map(len, drawn)) // len(drawn) * 4 // 3
+        first = islice(self._paged(rows), min(3, pages))
+        drawn = [len(_drawn(shown, type_, self.look)[0]) for shown in first]
+        return len(prompt.utf8) + pages * sum(drawn) // len(drawn) * 4 // 3
+
+    def _paged(self, rows: Sequence[str]) -> Iterator[tuple[str, ...]]:
+        for at in range(0, len(rows), self.look.rows):
+            yield tuple(rows[at : at + self.look.rows])
 
     def _laid_out(self, body: Body) -> tuple[_Type, list[str], list[int]]:
         """The type, the rows of all lines, and the row where each line begins."""
         from niah.text.fonts import font_file  # 0.4 s of matplotlib
 
         type_ = _type(font_file("".join(body.lines), self.look.font), self.look.type_size)
-        rows: list[str] = []
-        starts: list[int] = []
+        rows, starts = list[str](), list[int]()
         for line in body.lines:
             starts.append(len(rows))
             rows += type_.wrapped(line, self.look.width - 2 * self.look.margin)
@@ -169,8 +161,7 @@ class _Type:
         return cache(self.font.getlength)
 
     def wrapped(self, line: str, width: float) -> Iterator[str]:
-        """The rows of a line: broken at a space, or behind any wide sign; a word that is too long
-        is cut."""
+        """The rows of a line: broken at a space or behind a wide sign; too long a word is cut."""
         start, broken, used = 0, 0, 0.0
         for at, sign in enumerate(line):
             if used + self._width(sign) > width and at > start:

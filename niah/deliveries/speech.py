@@ -1,5 +1,4 @@
-"""The haystack spoken: its lines one after the other, a short silence behind each, in pieces that
-trials share.
+"""The haystack spoken: line after line, a silence behind each, in pieces that trials share.
 
 Opening and question stay text. Where a needle begins is exact to a sample. Pieces end where a
 line's own digest says so, not after so many lines: a needle changes the piece in which it stands,
@@ -15,7 +14,7 @@ import hashlib
 import io
 import re
 import wave
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from itertools import accumulate
@@ -29,9 +28,10 @@ from niah.installation import install_hint
 from niah.messages import Delivered, MediaPart
 from niah.records import Planting, Prompt
 from niah.scorers import clock
-from niah.text.wording import LANGUAGES, Wording, wording_of
+from niah.text.wording import LANGUAGES, wording_of
 
 FORMATS = {"wav": "audio/wav", "mp3": "audio/mpeg", "opus": "audio/ogg", "flac": "audio/flac"}
+_CONTAINERS = {"mp3": ("MP3", None), "opus": ("OGG", "OPUS"), "flac": ("FLAC", None)}
 _KEPT_PIECES = 16
 _NEAR = 8  # lines on both sides whose loudness is that of a spoken one
 _MARK = re.compile(r"\((\d+(?::\d\d){1,2})\)")  # a line that is nothing but a time
@@ -41,22 +41,19 @@ _END_OF = 8  # every such line may end a piece that is long enough
 
 @dataclass(frozen=True, kw_only=True)
 class Speech:
-    """Speech in pieces of about ``piece_s`` seconds; ``say`` speaks a line; ``audio_tokens_per_s``
-    is the service's."""
+    """Speech in pieces of about ``piece_s`` seconds."""
 
-    say: Callable[[str], Sound]
+    say: Callable[[str], Sound]  # speaks a line
     share: float = 100  # percent of the haystack, from its end
     piece_s: float
-    recorded: Callable[[Sequence[str | None]], Sequence[Sound | None]] | None = (
-        None  # lines as they were said
-    )
+    # lines as they were said
+    recorded: Callable[[Sequence[str | None]], Sequence[Sound | None]] | None = None
     form: str = "wav"
-    audio_tokens_per_s: float | None = None
+    audio_tokens_per_s: float | None = None  # the service's
     count: Callable[[str], int] = field(default=len)  # tokens of a text
 
     def present(self, prompt: Prompt) -> Prompt:
-        """Raises PromptError where a line cannot be spoken, ConfigError where the format needs a
-        package."""
+        """Raises PromptError for a line that cannot be spoken, ConfigError without a package."""
         body = body_of(prompt, self.share)
         if body is None:
             return prompt
@@ -65,30 +62,23 @@ class Speech:
         planting = _in_recording(prompt.planting, body.lines, [start / RATE for start in starts])
         opening = planting.opening + body.opening[len(prompt.planting.opening) :]
         body = replace(body, opening=opening, closing=planting.closing)
-        told = self._told(prompt, body, starts)
-        return replace(
-            prompt, messages=body.around(pieces), planting=planting, splits=(), delivered=told
-        )
+        told, messages = self._told(prompt, body, starts), body.around(pieces)
+        return replace(prompt, messages=messages, planting=planting, splits=(), delivered=told)
 
     def measured(self, prompt: Prompt) -> Delivered | None:
-        """What is to be known of a prompt's sound, whose lines are spoken; None where it has
-        none."""
+        """What is to be known of a prompt's sound, its lines spoken; None where it has none."""
         body = body_of(prompt, self.share)
         return None if body is None else self._told(prompt, body, self._spoken(body)[1])
 
     def _told(self, prompt: Prompt, body: Body, starts: Sequence[int]) -> Delivered:
         needle = next((first for first, _ in lines_of_needles(prompt, body)), None)
-        seconds = starts[-1] / RATE
+        seconds, rate = starts[-1] / RATE, self.audio_tokens_per_s
         return replace(
             prompt.delivered or Delivered(tokens=prompt.tokens),
             seconds=round(seconds, 3),
             start_s=None if needle is None else round(starts[needle] / RATE, 4),
             text_tokens=sum(map(self.count, body.beside)),
-            media_tokens=(
-                None
-                if self.audio_tokens_per_s is None
-                else round(seconds * self.audio_tokens_per_s)
-            ),
+            media_tokens=None if rate is None else round(seconds * rate),
         )
 
     def _spoken(self, body: Body) -> tuple[list[Sound], list[int]]:
@@ -102,15 +92,13 @@ class Speech:
         sounds = []
         for n, (line, cut) in enumerate(zip(spoken, cuts, strict=True)):
             if cut is None and line is not None:
-                cut = np.concatenate(
-                    [as_loud_as(self.say(line), cuts[max(0, n - _NEAR) : n + _NEAR]), gap]
-                )
+                near = cuts[max(0, n - _NEAR) : n + _NEAR]
+                cut = np.concatenate([as_loud_as(self.say(line), near), gap])
             sounds.append(gap[:0] if cut is None else cut)
         return sounds, list(accumulate(map(len, sounds), initial=0))
 
     def _pieces(self, lines: Sequence[str], starts: Sequence[int]) -> Iterator[tuple[int, int]]:
-        """First line and the line behind the last of every piece: between half of its length and
-        twice it."""
+        """First line and line behind the last of every piece, of half its length to twice it."""
         first = 0
         for number, line in enumerate(lines, 1):
             seconds = (starts[number] - starts[first]) / RATE
@@ -124,47 +112,40 @@ class Speech:
     def _part(self, lines: Sequence[Sound]) -> MediaPart:
         samples = np.concatenate(lines).tobytes()
         sound, digest = _encoded(samples, self.form)
-        seconds = len(samples) / 2 / RATE
-        return MediaPart(
-            mime=FORMATS[self.form], digest=digest, load=partial(bytes, sound), seconds=seconds
-        )
+        mime, seconds = FORMATS[self.form], len(samples) / 2 / RATE
+        return MediaPart(mime=mime, digest=digest, load=partial(bytes, sound), seconds=seconds)
 
 
 def _in_recording(planting: Planting, lines: Sequence[str], starts_s: Sequence[float]) -> Planting:
-    """The planting with the times at which the lines behind its marks begin, in seconds from the
-    start."""
+    """The planting with the times at which the lines behind its marks begin, from the start."""
     marks = [(_MARK.fullmatch(line), start) for line, start in zip(lines, starts_s, strict=False)]
     times = {mark[1]: clock(round(start)) for mark, start in marks if mark}
     if not times:
         return planting
-    of_clock = [
-        wording_of(lang)
-        for lang in LANGUAGES
-        if wording_of(lang).text("clock.hint") in planting.opening
-    ]
-    said = partial(_heard, wording=of_clock[0]) if of_clock else str
+    clocks = (w for w in map(wording_of, LANGUAGES) if w.text("clock.hint") in planting.opening)
+    wording = next(clocks, None)
+
+    def heard(text: str) -> str:
+        """What is said of a text, said of a recording."""
+        if wording is not None:
+            for key in ("hint", "answer"):
+                text = text.replace(wording.text(f"clock.{key}"), wording.text(f"recording.{key}"))
+        return text
+
+    def retimed(text: str) -> str:
+        return _TIME.sub(lambda time: times.get(time[0], time[0]), text)
+
     return replace(
         planting,
-        opening=said(planting.opening),
-        closing=said(_retimed(planting.closing, times)),
-        question=said(_retimed(planting.question, times)),
-        targets=tuple(_retimed(target, times) for target in planting.targets),
+        opening=heard(planting.opening),
+        closing=heard(retimed(planting.closing)),
+        question=heard(retimed(planting.question)),
+        targets=tuple(map(retimed, planting.targets)),
         needles=tuple(
-            replace(needle, value=_retimed(needle.value, times), text=_retimed(needle.text, times))
+            replace(needle, value=retimed(needle.value), text=retimed(needle.text))
             for needle in planting.needles
         ),
     )
-
-
-def _retimed(text: str, times: Mapping[str, str]) -> str:
-    return _TIME.sub(lambda time: times.get(time[0], time[0]), text)
-
-
-def _heard(text: str, wording: Wording) -> str:
-    """What is said of a text, said of a recording."""
-    for key in ("hint", "answer"):
-        text = text.replace(wording.text(f"clock.{key}"), wording.text(f"recording.{key}"))
-    return text
 
 
 @lru_cache(maxsize=_KEPT_PIECES)
@@ -182,10 +163,7 @@ def _encoded(samples: bytes, form: str) -> tuple[bytes, str]:
             raise ConfigError(
                 f"audio_form {form!r} needs soundfile: {install_hint('speech')}; or use wav"
             ) from None
-        container, kind = {"mp3": ("MP3", None), "opus": ("OGG", "OPUS"), "flac": ("FLAC", None)}[
-            form
-        ]
-        soundfile.write(
-            held, np.frombuffer(samples, np.int16), RATE, format=container, subtype=kind
-        )
+        container, kind = _CONTAINERS[form]
+        waves = np.frombuffer(samples, np.int16)
+        soundfile.write(held, waves, RATE, format=container, subtype=kind)
     return held.getvalue(), hashlib.sha256(held.getvalue()).hexdigest()

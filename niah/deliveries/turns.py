@@ -1,5 +1,4 @@
-"""The haystack as turns of two speakers (``chat``), or as what a tool returned in several calls
-(``tools``).
+"""The haystack as turns of two speakers (``chat``), or as what a tool returned (``tools``).
 
 The text of all turns, joined by newlines, is the prompt, byte for byte: its tokens are exact as
 ever. What a server's template adds for each turn is not text; it is learnt from two small requests
@@ -23,19 +22,18 @@ SPEAKERS: tuple[Literal["user"], Literal["assistant"]] = ("user", "assistant")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chat:
-    """Turns of about so many tokens, the first one the user's, with the needle in a turn of
-    ``role``'s, if any."""
+    """Turns of about so many tokens, the first one the user's."""
 
     tokenizer: Tokenizer
     turn_tokens: int
-    role: str | None = None
+    role: str | None = None  # whose turn holds the needle; None: anybody's
 
     def present(self, prompt: Prompt) -> Prompt:
         body = body_of(prompt)
         if body is None:
             return prompt
         ends = _spoken(prompt, body) or _ends(body, self.tokenizer, self.turn_tokens)
-        needle = next((first for first, _ in lines_of_needles(prompt, body)), None)
+        needle = _needle_line(prompt, body)
         if self.role is not None and needle is not None:
             ends = _with_speaker(ends, needle, SPEAKERS.index(self.role))
         texts = [list(body.lines[a:b]) for a, b in pairwise(ends)]
@@ -51,12 +49,11 @@ class Chat:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tools:
-    """An agent's history: the user's task, then calls of one tool with about so many tokens of
-    haystack as results."""
+    """An agent's history: the task, then calls of one tool with about so many tokens as results."""
 
     tokenizer: Tokenizer
     turn_tokens: int
-    kind: str = "log"
+    kind: str
 
     def present(self, prompt: Prompt) -> Prompt:
         body = body_of(prompt)
@@ -66,16 +63,12 @@ class Tools:
         ends = _ends(body, self.tokenizer, self.turn_tokens)
         messages = [Message(role="user", parts=_parts(body.opening.removesuffix("\n")))]
         for number, (a, b) in enumerate(pairwise(ends), 1):
-            call = ToolCall(
-                id=f"call_{number:06}",
-                name=tool.name,
-                arguments=_arguments(self.kind, a, b, number),
-            )
+            arguments = _arguments(self.kind, a, b, number)
+            call = ToolCall(id=f"call_{number:06}", name=tool.name, arguments=arguments)
             messages.append(Message(role="assistant", call=call))
             messages.append(Message(role="tool", parts=_parts(*body.lines[a:b]), call=call))
         messages.append(Message(role="user", parts=_parts(body.closing.removeprefix("\n"))))
-        needle = next((first for first, _ in lines_of_needles(prompt, body)), None)
-        return _told(prompt, messages, (tool,), ends, needle, lambda turn: "tool")
+        return _told(prompt, messages, (tool,), ends, _needle_line(prompt, body), lambda _: "tool")
 
 
 def _tool(name: str, description: str, **kinds: str) -> Tool:
@@ -95,16 +88,17 @@ def _arguments(kind: str, first: int, stop: int, number: int) -> dict[str, objec
     """Arguments that say nothing about what the result holds."""
     if kind == "log":
         return {"first": first + 1, "last": stop}
-    return (
-        {"path": f"transcript/part-{number:04}.txt"}
-        if kind == "files"
-        else {"query": "transcript", "page": number}
-    )
+    if kind == "files":
+        return {"path": f"transcript/part-{number:04}.txt"}
+    return {"query": "transcript", "page": number}
+
+
+def _needle_line(prompt: Prompt, body: Body) -> int | None:
+    return next((first for first, _ in lines_of_needles(prompt, body)), None)
 
 
 def _ends(body: Body, tokenizer: Tokenizer, turn_tokens: int) -> list[int]:
-    """Lines before each turn, and all of them: every turn has at least so many tokens, but for the
-    last."""
+    """Lines before each turn, and all; every turn but the last has at least so many tokens."""
     counts = [tokenizer.count(line + "\n") for line in body.lines]
     ends, held = [0], 0
     for number, count in enumerate(counts, 1):
@@ -116,18 +110,14 @@ def _ends(body: Body, tokenizer: Tokenizer, turn_tokens: int) -> list[int]:
 
 
 def _spoken(prompt: Prompt, body: Body) -> list[int]:
-    """The ends of turns where planted lines have speakers: each of an assistant's stands between
-    two of the user's."""
+    """The ends of turns where lines have speakers: an assistant's between two of a user's."""
     said = {mark.text for mark in prompt.planting.marks if mark.speaker == "assistant"}
     whose = [line in said for line in body.lines]
     if not any(whose):
         return []  # a small request holds none of them
-    ends = [number for number in range(1, len(whose)) if whose[number] != whose[number - 1]]
-    return [
-        *[0] * (1 + whose[0]),
-        *ends,
-        len(whose),
-    ]  # where an assistant begins, the opening is a turn alone
+    ends = [number for number, (a, b) in enumerate(pairwise(whose), 1) if a != b]
+    # where an assistant begins, the opening is a turn alone
+    return [*[0] * (1 + whose[0]), *ends, len(whose)]
 
 
 def _with_speaker(ends: Sequence[int], needle: int, role: int) -> list[int]:
@@ -138,11 +128,11 @@ def _with_speaker(ends: Sequence[int], needle: int, role: int) -> list[int]:
         return list(ends)
     if needle > start:
         return sorted({*ends, needle})
-    if turn and start - ends[turn - 1] > 1:
+    if turn == 0:
+        return [0, *ends]  # the first turn is the opening alone
+    if start - ends[turn - 1] > 1:
         return sorted({*ends, start - 1})
-    return (
-        [end for end in ends if end != start] if turn else [0, *ends]
-    )  # or the first turn is the opening alone
+    return [end for end in ends if end != start]
 
 
 def _parts(*lines: str) -> tuple[TextPart, ...]:
@@ -158,12 +148,8 @@ def _told(
     speaker: Callable[[int], str],
 ) -> Prompt:
     """The prompt with its messages, and with what is known of its turns."""
-    turn = None if needle is None else sum(end <= needle for end in ends[1:-1])
-    known = prompt.delivered or Delivered(tokens=prompt.tokens)
-    told = replace(
-        known,
-        turns=len(ends) - 1,
-        needle_turn=None if turn is None else turn + 1,
-        needle_role=None if turn is None else speaker(turn),
-    )
+    told = replace(prompt.delivered or Delivered(tokens=prompt.tokens), turns=len(ends) - 1)
+    if needle is not None:
+        turn = sum(end <= needle for end in ends[1:-1])
+        told = replace(told, needle_turn=turn + 1, needle_role=speaker(turn))
     return replace(prompt, messages=tuple(messages), tools=tools, splits=(), delivered=told)
