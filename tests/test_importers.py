@@ -14,13 +14,8 @@ from conftest import REPOSITORY, Niah
 
 from niah.errors import RunError, UnknownName
 from niah.importers import importer_of
-from niah.importers.results import (
-    read_babilong,
-    read_inspect,
-    read_kamradt,
-    read_needlehaystack2,
-    read_ruler,
-)
+from niah.importers.rescored import read_babilong, read_ruler
+from niah.importers.results import read_inspect, read_kamradt, read_needlehaystack2
 from niah.records import Outcome
 from niah.verdict.grid import grid_of
 from niah.verdict.report import report_of

@@ -25,7 +25,13 @@ from niah.text.shares import depth_words
 
 Scale = tuple[float, float]  # the least and the most that a score can be
 MOST_TOKENS = 1_000_000_000
-FORMATS = ("babilong", "inspect", "kamradt", "needlehaystack2", "ruler")
+FORMATS: Mapping[str, str] = {
+    "babilong": "niah.importers.rescored",
+    "inspect": "niah.importers.results",
+    "kamradt": "niah.importers.results",
+    "needlehaystack2": "niah.importers.results",
+    "ruler": "niah.importers.rescored",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,14 +44,13 @@ class Imported:
 
 
 def importer_of(name: str) -> Callable[[Path, str | None], Imported | list[Imported]]:
-    """The reader of a format: from a path and a model's name (None: as the files say) to a run, or
-    one for each task.
+    """The reader of a format: from a path, and a model's name unless the files say it, to its runs.
 
-    Raises UnknownName.
+    Raises UnknownName. What a reader cannot read raises RunError.
     """
     if name not in FORMATS:
         raise UnknownName("format", name, FORMATS)
-    module = importlib.import_module("niah.importers.results")
+    module = importlib.import_module(FORMATS[name])
     found: Callable[[Path, str | None], Imported | list[Imported]] = getattr(module, f"read_{name}")
     return found
 
@@ -63,43 +68,32 @@ class Checked:
 def checked(
     where: str, length: object, depth: object, score: object, seconds: object, scale: Scale
 ) -> Checked:
-    """The numbers of a trial. Raises RunError, naming file and line, for what none of ours could
-    be."""
+    """The numbers of a trial. Raises RunError, naming file and line, for what none could be."""
     size = _number(where, "context length", length, 1, MOST_TOKENS)
-    if size is None or size != int(size):
+    if size is None or not size.is_integer():
         raise RunError(f"{where}: context length {length!r} is no whole number of tokens")
     place = _number(where, "depth", depth, 0, 100)
     if place is None:
         raise RunError(f"{where}: no depth")
     judged = _number(where, "score", score, *scale)
-    return Checked(
-        length=int(size),
-        depth=place,
-        score=judged,
-        seconds=_number(where, "seconds", seconds, 0, inf),
-    )
+    took = _number(where, "seconds", seconds, 0, inf)
+    return Checked(length=int(size), depth=place, score=judged, seconds=took)
 
 
 def _number(where: str, what: str, value: object, least: float, most: float) -> float | None:
     if value is None:
         return None
-    if (
-        isinstance(value, bool)
-        or not isinstance(value, int | float)
-        or not least <= value <= most
-        or value == inf
-    ):
+    number = value if isinstance(value, int | float) and not isinstance(value, bool) else inf
+    if not least <= number <= most or number == inf:
         raise RunError(f"{where}: {what} {value!r} is not a number from {least:g} to {most:g}")
-    return float(value)
+    return float(number)
 
 
 def imported_trial(task: str, length: int, depth: float, epoch: int, *identity: object) -> Trial:
-    """A trial whose id is a digest of its cell and of what decided its prompt, as far as the tool
-    tells."""
-    coordinates = json.dumps(
-        ["imported", task, length, depth, *identity], ensure_ascii=False, sort_keys=True
-    )
-    trial_id = hashlib.sha256(coordinates.encode(errors="replace")).hexdigest()[:16]
+    """A trial whose id is a digest of its cell and of what is told of what decided its prompt."""
+    coordinates = ["imported", task, length, depth, *identity]
+    text = json.dumps(coordinates, ensure_ascii=False, sort_keys=True)
+    trial_id = hashlib.sha256(text.encode(errors="replace")).hexdigest()[:16]
     return Trial(id=trial_id, task=task, context_length=length, depth_percent=depth, epoch=epoch)
 
 
@@ -135,20 +129,17 @@ def header_of(
     depth_of: str = "the needle",
     shared: bool = True,
 ) -> Header:
-    """The header of an imported run. Its epochs are those that every cell has; some may have
-    more."""
+    """The header of an imported run. Its epochs are those that every cell has; some have more."""
     if not results:
         raise RunError(f"no results of {tool} found there")
     per_cell = Counter((r.trial.context_length, r.trial.depth_percent) for r in results)
-    lengths, depths = (
-        sorted({length for length, _ in per_cell}),
-        sorted({depth for _, depth in per_cell}),
-    )
-    recipe = {"task": task, "lengths": lengths, "depths": depths, "epochs": min(per_cell.values())}
+    lengths, depths = sorted({n for n, _ in per_cell}), sorted({d for _, d in per_cell})
+    epochs = min(per_cell.values())
+    recipe = {"task": task, "lengths": lengths, "depths": depths, "epochs": epochs}
     design = Design(
         lengths=tuple(lengths),
         depths=tuple(depths),
-        epochs=min(per_cell.values()),
+        epochs=epochs,
         controls=False,
         haystack_shared=shared,
         model=model,
@@ -173,8 +164,7 @@ def header_of(
 
 
 def model_name(names: Sequence[str | None], given: str | None, path: Path) -> str:
-    """The one model that all results are of; what names none is called after its file or folder.
-    Raises RunError."""
+    """The one model that all results are of, else what its file or folder is called. RunError."""
     found = sorted({str(n) for n in names if n})
     if len(found) > 1 and not given:
         raise RunError(
@@ -195,10 +185,8 @@ def grid_words(results: Sequence[Result]) -> str:
     lengths, depths = {n for n, _ in cells}, {d for _, d in cells}
     repeats = len(results) - len(cells)
     again = f", {repeats:,} of them repeats" if repeats else ""
-    return (
-        f"{len(results):,} results in {len(cells):,} cells ({len(lengths)} lengths x {len(depths)}"
-        f" depths){again}"
-    )
+    grid = f"({len(lengths)} lengths x {len(depths)} depths)"
+    return f"{len(results):,} results in {len(cells):,} cells {grid}{again}"
 
 
 def imported(
@@ -208,11 +196,10 @@ def imported(
     depth_of: str = "the needle",
     told: Mapping[str, int] | None = None,
 ) -> list[Imported]:
-    """A run for each task, of a tool that does not say when it was made; every trial has a haystack
-    of its own.
+    """A run for each task, of a tool that does not say when; each trial has its own haystack.
 
     ``told``: of how many trials of a task the depth is known; None: of all. Raises RunError where
-    there is none.
+    there is no task.
     """
     if not by_task:
         raise RunError(f"no results of {tool} found there")
@@ -221,11 +208,8 @@ def imported(
         known = len(results) if told is None else told.get(task, 0)
         depths = depth_words(depth_of, known, len(results))
         header = header_of(tool, model, task, results, "unknown", depth_of=depths, shared=False)
-        runs.append(
-            Imported(
-                header=header, results=tuple(results), said=(f"{task}: {grid_words(results)}",)
-            )
-        )
+        said = f"{task}: {grid_words(results)}"
+        runs.append(Imported(header=header, results=tuple(results), said=(said,)))
     return runs
 
 
@@ -241,19 +225,14 @@ def json_of(file: Path) -> Any:
 
 def rows_of(file: Path) -> Iterator[dict[str, Any]]:
     """The objects of a file, one a line or in one list; ``.gz`` is unpacked. Raises RunError."""
+    opened = gzip.open if file.suffix == ".gz" else open
     try:
-        with (
-            gzip.open(file, "rt", encoding="utf-8")
-            if file.suffix == ".gz"
-            else file.open(encoding="utf-8")
-        ) as lines:
+        with opened(file, "rt", encoding="utf-8") as lines:
             first = lines.readline()
-            listed = first.lstrip().startswith("[")
-            rows = (
-                json_in(first + lines.read())
-                if listed
-                else map(json_in, filter(str.strip, chain([first], lines)))
-            )
+            if first.lstrip().startswith("["):
+                rows = json_in(first + lines.read())
+            else:
+                rows = map(json_in, filter(str.strip, chain([first], lines)))
             for row in rows:
                 if not isinstance(row, dict):
                     raise ValueError("a row that is no object")

@@ -1,5 +1,4 @@
-"""Prompts of other benchmarks, row by row, as one kind of line: what ``niah run --prompts`` asks
-and scores.
+"""Prompts of other benchmarks as one kind of line: what ``niah run --prompts`` asks and scores.
 
 A line has ``id``, ``messages``, ``targets``, ``rule`` (see niah/scorers/origins.py), ``task``,
 ``question``, ``prefix``, ``reply_tokens``, ``prompt_tokens`` (counted by us), ``context_length``
@@ -37,94 +36,64 @@ _QA = (
     "(some of which might be irrelevant).\n\n{documents}\n\nQuestion: {question}\nAnswer:"
 )
 _CHATS = (
-    "I will give you several history chats between you and a user. Please answer the question based"
-    " on the relevant chat history.\n\n\nHistory Chats:\n\n{history}\n\nCurrent Date:"
-    " {date}\nQuestion: {question}\nAnswer:"
+    "I will give you several history chats between you and a user. "
+    "Please answer the question based on the relevant chat history.\n\n\n"
+    "History Chats:\n\n{history}\n\nCurrent Date: {date}\nQuestion: {question}\nAnswer:"
 )
+_SESSION = "\n### Session {number}:\nSession Date: {date}\nSession Content:\n\n{turns}\n"
 
 
 def ruler(row: Row, file: Path, settings: Row) -> Line:
-    """RULER's generators: input with its answer_prefix, and outputs. The task is the name of the
-    file or its folder."""
+    """RULER's generators: input, answer_prefix and outputs; the file or folder names the task."""
     prompt, targets = row["input"] + row.get("answer_prefix", ""), _texts(row["outputs"])
     stem = file.name.partition(".")[0]
     task = file.parent.name if stem in ("validation", "test") else stem
     place = row["input"].find(targets[0]) if targets else -1
     share = 100 * len(prompt[: max(0, place)].encode()) / max(1, len(prompt.encode()))
     budget = {"vt": 30, "cwe": 120, "fwe": 50, "qa": 32}.get(task.split("_")[0], 128)
-    depth, rule = (
-        share if task.startswith("niah") and place >= 0 else None,
-        "part" if task.startswith("qa") else "all",
-    )
+    depth = share if task.startswith("niah") and place >= 0 else None
+    rule = "part" if task.startswith("qa") else "all"
     return _asked(prompt, targets, f"ruler-{rule}", budget, task=task, depth_percent=depth)
 
 
 def litm_kv(row: Row, file: Path, settings: Row) -> Line:
-    """lost-in-the-middle's key-value rows, in its prompt; ``--gold`` moves the asked pair to a
-    place, as it does."""
-    records, gold = (
-        [tuple(map(str, pair)) for pair in row["ordered_kv_records"]],
-        settings.get("gold"),
-    )
-    asked = (str(row["key"]), str(row["value"]))
+    """lost-in-the-middle's key-value rows, in its prompt; ``--gold`` moves the asked pair."""
+    records = [tuple(map(str, pair)) for pair in row["ordered_kv_records"]]
+    asked, gold = (str(row["key"]), str(row["value"])), settings.get("gold")
     if gold is not None:
         records.remove(asked)
         records.insert(int(gold), asked)
     lines = ",\n ".join(f'"{key}": "{value}"' for key, value in records)
     prompt = _KV.format(records=f"{{{lines}}}", key=row["key"])
     depth = 100 * records.index(asked) / max(1, len(records) - 1)
-    task = f"kv-{len(records)}"
-    return _asked(
-        prompt, (row["value"],), "litm-kv", 100, task=task, question=row["key"], depth_percent=depth
-    )
+    about = {"task": f"kv-{len(records)}", "question": row["key"], "depth_percent": depth}
+    return _asked(prompt, (row["value"],), "litm-kv", 100, **about)
 
 
 def litm_qa(row: Row, file: Path, settings: Row) -> Line:
-    documents = [
-        f"Document [{n}](Title: {d['title']}) {d['text']}" for n, d in enumerate(row["ctxs"], 1)
-    ]
+    numbered = enumerate(row["ctxs"], 1)
+    documents = [f"Document [{n}](Title: {d['title']}) {d['text']}" for n, d in numbered]
     gold = next((n for n, d in enumerate(row["ctxs"]) if d.get("isgold")), None)
-    prompt, question = (
-        _QA.format(documents="\n".join(documents), question=row["question"]),
-        row["question"],
-    )
+    prompt = _QA.format(documents="\n".join(documents), question=row["question"])
     depth = None if gold is None else 100 * gold / max(1, len(documents) - 1)
-    task = f"qa-{len(documents)}"
-    return _asked(
-        prompt,
-        _texts(row["answers"]),
-        "litm-qa",
-        100,
-        task=task,
-        question=question,
-        depth_percent=depth,
-    )
+    about = {"task": f"qa-{len(documents)}", "question": row["question"], "depth_percent": depth}
+    return _asked(prompt, _texts(row["answers"]), "litm-qa", 100, **about)
 
 
 def babilong(row: Row, file: Path, settings: Row) -> Line:
-    """BABILong's rows (input, question, target); ``--settings`` is the file of a published run,
-    with its prompt."""
+    """BABILong's rows: input, question, target; ``--settings`` is the file of a published run."""
     named = re.findall(r"qa\d+", str(row.get("task") or file.as_posix()))
     if not named:
         raise ValueError("no task qa1 to qa20, neither in the row nor in the name of its file")
     prompt = settings.get("prompt", {})
     parts = {key: prompt.get(key, "") for key in ("instruction", "examples", "post_prompt")}
-    text = prompt.get("template", _BABILONG).format(
-        context=row["input"].strip(), question=row["question"], **parts
-    )
+    template, context = prompt.get("template", _BABILONG), row["input"].strip()
+    text = template.format(context=context, question=row["question"], **parts).strip()
     length = re.search(r"(?:^|[_/-])(\d+[kM])(?=[_/.-])", file.as_posix())
     budget = int(settings.get("generate_kwargs", {}).get("max_output_tokens", 20))
     column = length_of(length[1]) if length and length[1] != "0k" else None
-    asked, question = text.strip(), row["question"]
-    return _asked(
-        asked,
-        (row["target"],),
-        "babilong",
-        budget,
-        task=named[-1],
-        question=question,
-        context_length=column,
-    )
+    about = {"task": named[-1], "question": row["question"], "context_length": column}
+    return _asked(text, (row["target"],), "babilong", budget, **about)
 
 
 def mrcr(row: Row, file: Path, settings: Row) -> Line:
@@ -143,55 +112,43 @@ def mrcr(row: Row, file: Path, settings: Row) -> Line:
 
 
 def graphwalks(row: Row, file: Path, settings: Row) -> Line:
-    nodes, kind = (
-        row["answer_nodes" if "answer_nodes" in row else "answer"],
-        row.get("problem_type", "any"),
-    )
-    return _asked(row["prompt"], _texts(nodes), "graphwalks", 4_000, task=f"graphwalks-{kind}")
+    nodes = row["answer_nodes" if "answer_nodes" in row else "answer"]
+    task = f"graphwalks-{row.get('problem_type', 'any')}"
+    return _asked(row["prompt"], _texts(nodes), "graphwalks", 4_000, task=task)
 
 
 def longmemeval(row: Row, file: Path, settings: Row) -> Line:
-    """LongMemEval's rows as its run_generation puts all sessions into one prompt (orig-session,
-    json).
+    """LongMemEval's rows, all sessions in one prompt as of its run_generation (orig-session, json).
 
     The origin has a judge model score answers; here the rule is ``contains``, and ``niah judge``
     asks a model.
     """
-    dated = sorted(
-        zip(row["haystack_dates"], row["haystack_sessions"], strict=True), key=lambda pair: pair[0]
-    )
+    dated = zip(row["haystack_dates"], row["haystack_sessions"], strict=True)
     history, place = "", None
-    for number, (date, session) in enumerate(dated, 1):
-        if any(turn.get("has_answer") for turn in session):
-            place = len(history) if place is None else place
+    for number, (date, session) in enumerate(sorted(dated, key=lambda pair: pair[0]), 1):
+        if place is None and any(turn.get("has_answer") for turn in session):
+            place = len(history)
         turns = [{k: v for k, v in turn.items() if k != "has_answer"} for turn in session]
-        history += (
-            f"\n### Session {number}:\nSession Date: {date}\nSession"
-            f" Content:\n\n{json.dumps(turns)}\n"
-        )
-    prompt = _CHATS.format(history=history, date=row["question_date"], question=row["question"])
+        history += _SESSION.format(number=number, date=date, turns=json.dumps(turns))
+    question = row["question"]
+    prompt = _CHATS.format(history=history, date=row["question_date"], question=question)
     depth = None if place is None else 100 * place / len(history)
-    about = {
-        "task": str(row["question_type"]),
-        "question": row["question"],
-        "id": row["question_id"],
-    }
+    about = {"task": str(row["question_type"]), "question": question, "id": row["question_id"]}
     return _asked(prompt, (str(row["answer"]),), "contains", 800, depth_percent=depth, **about)
 
 
 def nolima(row: Row, file: Path, settings: Row) -> Line:
-    """NoLiMa's placements: lines with its haystack text, question, gold_answers and template, as
-    its tester fills them.
+    """NoLiMa's placements: haystack text, question and gold_answers in the template of its tester.
 
     Its needle sets and books are under a licence of their own; what it logged is asked again.
     """
-    text = row["task_template"].format(haystack=row["text"], question=row["retrieval_question"])
-    system = (
-        [{"role": "system", "content": row["system_prompt"]}] if row.get("system_prompt") else []
-    )
+    question, answers = row["retrieval_question"], _texts(row["gold_answers"])
+    text = row["task_template"].format(haystack=row["text"], question=question)
+    messages = [{"role": "user", "content": text}]
+    if row.get("system_prompt"):
+        messages.insert(0, {"role": "system", "content": row["system_prompt"]})
     depth = None if row.get("depth") is None else 100 * float(row["depth"])
-    about = {"task": str(row.get("test_name", "nolima")), "question": row["retrieval_question"]}
-    messages, answers = [*system, {"role": "user", "content": text}], _texts(row["gold_answers"])
+    about = {"task": str(row.get("test_name", "nolima")), "question": question}
     return _asked(messages, answers, "nolima", 192, depth_percent=depth, **about)
 
 
@@ -235,8 +192,7 @@ def settings_in(path: Path) -> dict[str, Any]:
 def lines_from(path: Path, form: str, count: Count, settings: Row) -> Iterator[Line]:
     """The lines of a file or a folder of files (.jsonl, .json, either also .gz), in order.
 
-    Raises UnknownName for a format that is not there, RunError with file and row for a row that is
-    none of it.
+    Raises UnknownName for a format that is not there, RunError for a row that is none of it.
     """
     if form not in FORMATS:
         raise UnknownName("format", form, FORMATS)
@@ -248,26 +204,18 @@ def lines_from(path: Path, form: str, count: Count, settings: Row) -> Iterator[L
         for number, row in enumerate(rows_of(file), 1):
             try:
                 yield _counted(FORMATS[form](row, file, settings), count)
-            except (
-                UnknownName,
-                KeyError,
-                TypeError,
-                AttributeError,
-                ValueError,
-                IndexError,
-            ) as error:
+            except (UnknownName, LookupError, TypeError, AttributeError, ValueError) as error:
                 said = f"{error} is missing" if isinstance(error, KeyError) else str(error)
                 raise RunError(f"{file}: row {number} is none of {form} ({said})") from error
 
 
 def nominal_length(tokens: int) -> int:
-    """The column of a prompt with its reply: the next of 1,000, 1,200, 1,500, 2,000, 2,500 ...
-    tokens that holds it."""
+    """The column of a prompt with its reply: the next of 1,000, 1,200, 1,500, 2,000 ... tokens."""
     size = 1
     while True:
-        for step in _STEPS:
-            if tokens <= size * step and size * step == int(size * step):
-                return int(size * step)
+        for column in (size * step for step in _STEPS):
+            if tokens <= column == int(column):
+                return int(column)
         size *= 10
 
 
@@ -294,13 +242,10 @@ def _counted(line: Line, count: Count) -> Line:
     texts = [(message["role"], message["content"]) for message in line["messages"]]
     content = json.dumps([texts, line["targets"], line["rule"]], ensure_ascii=False)
     tokens = count("\n".join(text for _, text in texts))
-    return line | {
-        "id": line["id"] or hashlib.sha256(content.encode()).hexdigest()[:16],
-        "prompt_tokens": tokens,
-        "context_length": (
-            nominal_length(tokens + line["reply_tokens"]) if column is None else column
-        ),
-    }
+    if column is None:
+        column = nominal_length(tokens + line["reply_tokens"])
+    trial_id = line["id"] or hashlib.sha256(content.encode()).hexdigest()[:16]
+    return line | {"id": trial_id, "prompt_tokens": tokens, "context_length": column}
 
 
 def _texts(values: Any) -> tuple[str, ...]:
