@@ -34,8 +34,7 @@ def names_in(answer: str, names: Iterable[str]) -> set[str]:
 
 
 def names_at(folded: str, names: Iterable[str]) -> list[Mention]:
-    """``names_in`` with the places in a ``spaced`` text. A whole number is found however it is
-    written."""
+    """``names_in`` with the places in a ``spaced`` text; a whole number in any writing."""
     by_form: dict[str, str] = {}
     for candidate in names:
         by_form.setdefault(_form_of(candidate)[0], candidate)

@@ -190,8 +190,7 @@ class Fault:
 
 @lru_cache(maxsize=4)
 def located(haystack: Corpus, names: tuple[str, ...]) -> tuple[Question, ...]:
-    """The questions with their passages. Raises HaystackError where a fact is missing or not
-    unique."""
+    """The questions with their passages. Raises HaystackError for a fact that is not there once."""
     episodes = episodes_of(haystack)
     found = []
     for question in read_questions(names):

@@ -18,12 +18,11 @@ _VARIABLE = r"(?<![A-Za-z])[B-DF-HJ-NP-TV-XZ]{5}(?![A-Za-z])"
 
 
 class Tracking(BuiltIn):
-    """A chain of variables, each set to the value of the one before (RULER's variable tracking),
-    beside others."""
+    """A chain of variables, each set to the value of the one before
+    (RULER's variable tracking), beside others."""
 
     def planted(self, plan: Planter) -> Planting:
-        """The asked chain as ``placement`` says, other chains anywhere; the lines of each in
-        order."""
+        """The asked chain as ``placement`` says, others anywhere; the lines of each in order."""
         count = plan.needle_count
         needles = self._chain(plan, plan.depths(count, ordered=True), "right")
         for _ in range(plan.options.distractor_count):
@@ -61,8 +60,8 @@ class Tracking(BuiltIn):
 
 
 class Hops(BuiltIn):
-    """A chain of facts across depths: a thing is in a trunk, the trunk in a boathouse, the
-    boathouse in a city.
+    """A chain of facts across depths: a thing is in a trunk,
+    the trunk in a boathouse, the boathouse in a city.
 
     The question names the thing and asks for the city, so that no single line answers it (as in
     NeedleBench's and BABILong's chains of facts). Other chains, for other things, end in other
@@ -70,8 +69,7 @@ class Hops(BuiltIn):
     """
 
     def planted(self, plan: Planter) -> Planting:
-        """The links of the asked chain as ``placement`` says, in order; links of other chains
-        anywhere."""
+        """The links of the asked chain as ``placement`` says, in order; of others anywhere."""
         count = plan.needle_count
         needles = self._chain(plan, plan.depths(count), "right")
         for _ in range(plan.options.distractor_count):

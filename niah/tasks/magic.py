@@ -68,8 +68,8 @@ def stated(asked: Asked, key: str) -> list[str]:
 
 
 class Single(BuiltIn):
-    """One needle, one question: the plain needle in a haystack. A smoke test; good models are all
-    green."""
+    """One needle, one question: the plain needle in a haystack.
+    A smoke test; good models are all green."""
 
     def planted(self, plan: Planter) -> Planting:
         """One needle at the trial's depth."""
@@ -84,8 +84,8 @@ class Single(BuiltIn):
 
 
 class Multikey(Single):
-    """The plain needle among needles of the same form for other places: wrong answers (RULER's
-    niah_multikey_1).
+    """The plain needle among needles of the same form for other places: wrong answers
+    (RULER's niah_multikey_1).
 
     With ``haystack = needles:LANGUAGE`` the whole haystack is such needles (niah_multikey_2).
     """
@@ -96,8 +96,8 @@ class Multikey(Single):
 
 
 class Multivalue(BuiltIn):
-    """Several values for one key, all of them asked for (RULER's niah_multivalue), among needles
-    for other keys."""
+    """Several values for one key, all of them asked for (RULER's niah_multivalue),
+    among needles for other keys."""
 
     def planted(self, plan: Planter) -> Planting:
         """The needles of one key as ``placement`` says, others at random depths."""
@@ -121,8 +121,8 @@ class Multivalue(BuiltIn):
 
 
 class Multiquery(BuiltIn):
-    """Several keys, one value each, all asked for in one question (RULER's niah_multiquery), beside
-    others."""
+    """Several keys, one value each, all asked for in one question (RULER's niah_multiquery),
+    beside others."""
 
     def planted(self, plan: Planter) -> Planting:
         """The asked needles as ``placement`` says, others at random depths."""
@@ -149,8 +149,8 @@ class Multiquery(BuiltIn):
 
 
 class Update(BuiltIn):
-    """The number of a place changes as the talk goes on; what holds in the end, or held at first,
-    is asked for.
+    """The number of a place changes as the talk goes on;
+    what holds in the end, or held at first, is asked for.
 
     After LongMemEval's knowledge updates and bAbI's first task. The asked statement is worded
     otherwise than the question; behind the latest one somebody recalls a number of long ago, before
@@ -214,8 +214,8 @@ def _statements(plan: Planter) -> list[tuple[str, float, tuple[str, ...]]]:
 
 
 class Passkey(BuiltIn):
-    """A pass key between lines that say the same over and over (Mohtashami & Jaggi,
-    arXiv:2305.16300). The easiest."""
+    """A pass key between lines that say the same over and over
+    (Mohtashami & Jaggi, arXiv:2305.16300). The easiest."""
 
     def planted(self, plan: Planter) -> Planting:
         """One needle at the trial's depth; no 0 first, so that it is one number in any writing."""
@@ -236,8 +236,8 @@ class Passkey(BuiltIn):
 
 
 class Kv(BuiltIn):
-    """One value out of a JSON object of uuids (Liu et al., Lost in the Middle,
-    arXiv:2307.03172)."""
+    """One value out of a JSON object of uuids
+    (Liu et al., Lost in the Middle, arXiv:2307.03172)."""
 
     def planted(self, plan: Planter) -> Planting:
         """One pair at the trial's depth, in a form that no other pair differs from."""

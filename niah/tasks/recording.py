@@ -54,8 +54,8 @@ class Clock:
 
 
 class When(BuiltIn):
-    """At what minute and second something is said: the time of a fact is asked for, among other
-    lines with times.
+    """At what minute and second something is said:
+    the time of a fact is asked for, among other lines with times.
 
     The fact is told in other words than the question; of ``distractor_count`` lines every other one
     names a wrong number of the same place in the question's own words, and takes it back.
@@ -80,8 +80,8 @@ class When(BuiltIn):
 
 
 class WhenAndWhat(When):
-    """Both halves in one question: which value belongs to a key, and at what time it is said.
-    Scored apart."""
+    """Both halves in one question: which value belongs to a key,
+    and at what time it is said. Scored apart."""
 
     def planted(self, plan: Planter) -> Planting:
         """The fact at the trial's depth, under its time. Targets are the number and the time."""

@@ -61,8 +61,8 @@ class Count(BuiltIn):
 
 
 class Order(BuiltIn):
-    """Journeys of one year, told in any order; the cities in the order of the calendar are asked
-    for.
+    """Journeys of one year, told in any order;
+    the cities in the order of the calendar are asked for.
 
     Every journey is told with a day that everybody can place (on Halloween, 端午節), so that
     neither where it stands in the text nor a date to sort by gives its place (ordered needles after
