@@ -325,7 +325,13 @@ def predictions(folder: Path, **changes: Any) -> Path:
 def test_the_length_of_a_prediction_is_that_of_its_folder_and_not_of_any_number(
     tmp_path: Path,
 ) -> None:
-    for folder, length in (("2024/m/4096/pred", 4_096), ("2024/runs/of/m", 3_990)):
+    folders = (
+        ("2024/m/4096/pred", 4_096),
+        ("2024/runs/of/m", 3_990),
+        ("m/4²/pred", 3_990),
+        ("²/m", 3_990),
+    )
+    for folder, length in folders:
         (found,) = read_ruler(predictions(tmp_path / folder), "m")
         assert [(r.trial.context_length, r.score) for r in found.results] == [(length, 1.0)]
     for changes in ({"length": None}, {"length": "4k"}, {"outputs": "77"}, {"pred": None}):
