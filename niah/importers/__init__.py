@@ -164,7 +164,7 @@ def header_of(
 
 
 def model_name(names: Sequence[str | None], given: str | None, path: Path) -> str:
-    """The one model that all results are of, else what its file or folder is called. RunError."""
+    """The one model of all results, else what its file or folder is called. Raises RunError."""
     found = sorted({str(n) for n in names if n})
     if len(found) > 1 and not given:
         raise RunError(

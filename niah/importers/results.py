@@ -134,7 +134,7 @@ def _scale(cells: Sequence[Sequence[float]]) -> str:
 
 
 def read_needlehaystack2(path: Path, model: str | None) -> Imported:
-    """A results file. A trial that was tried again counts once, by its last line, or RunError."""
+    """A results file, or RunError. Of a trial that was tried again the last line counts."""
     rows, damaged = _lines(path)
     last: dict[tuple[Any, ...], tuple[Row, Checked]] = {}
     for where, row in rows:

@@ -211,7 +211,10 @@ def told_in(asked: Asked) -> tuple[int, str] | None:
 
 
 def _further(times: Clock, plan: Planter, depths: Sequence[float]) -> float:
-    """A depth FACTS_APART_S from all others in time, or nearer for want of room, or PromptError."""
+    """A depth whose time is FACTS_APART_S from all others, or nearer where there is no room.
+
+    Raises PromptError.
+    """
     for least in (FACTS_APART_S, _APART_S, 2):
         for _ in range(_TRIES):
             depth = plan.apart()
