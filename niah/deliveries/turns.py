@@ -53,7 +53,7 @@ class Tools:
 
     tokenizer: Tokenizer
     turn_tokens: int
-    kind: str
+    kind: str = "log"
 
     def present(self, prompt: Prompt) -> Prompt:
         body = body_of(prompt)

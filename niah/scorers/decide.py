@@ -28,7 +28,7 @@ from itertools import pairwise
 from niah.records import Score
 from niah.scorers.expected import Expected
 from niah.scorers.names import spaced
-from niah.scorers.reading import Reading
+from niah.scorers.reading import Reading, is_claimed
 from niah.scorers.reply import lines_kept, squashed
 from niah.scorers.statements import ASKED, EARLY, LATE, OTHER, PLAIN, Statement
 from niah.scorers.words import (
@@ -162,7 +162,7 @@ def _stands(reading: Reading, s: Statement, *, only: bool) -> bool:
         return False
     if reading.absences and reading.absences[0] < s.clause < reading.absences[-1]:
         return s.guessed
-    return s.bare or s.guessed or s.echoes > 0 or reading.claims(s)
+    return s.bare or s.guessed or s.echoes > 0 or is_claimed(reading.text, s.start)
 
 
 def _chosen(reading: Reading, given: list[Statement]) -> set[str]:
@@ -170,7 +170,7 @@ def _chosen(reading: Reading, given: list[Statement]) -> set[str]:
     concluded, order = [s for s in given if s.concluded], reading.expected.order
     if len(last := {s.value for s in concluded if s.sentence == concluded[-1].sentence}) == 1:
         return last
-    given = [s for s in given if s is given[0] or not reading.is_reason(s)]
+    given = [s for s in given if s is given[0] or not reading.is_led_by("reason", s)]
     if order is None:
         given = [s for s in given if not reading.is_landmark(s)] or given
     everything = {s.value for s in given}
@@ -179,7 +179,7 @@ def _chosen(reading: Reading, given: list[Statement]) -> set[str]:
     if order is not None and len(timed := _timed(given, order)) == 1:
         return timed
     most, keyed = max(s.echoes for s in given), any(s.key == ASKED for s in given)
-    turned = [s for s in given if s.key is None and reading.turns_to(s)]
+    turned = [s for s in given if s.key is None and reading.is_led_by("contrast", s)]
     rules: tuple[Callable[[Statement], bool], ...] = (
         lambda s: s.key == ASKED and not any(t.echoes >= s.echoes for t in turned),
         lambda s: s.bold,

@@ -70,13 +70,10 @@ class Reading(Denials):
             said += [clause.text for clause in self.behind(statement.clause)]
         return words(rule).search(" ".join(said)) is not None
 
-    def is_reason(self, statement: Statement) -> bool:
-        """Whether a value stands in a clause that says why: "because 42 is the price"."""
-        return self._is_led_by("reason", statement)
-
-    def turns_to(self, statement: Statement) -> bool:
-        """Whether a value stands behind a "but"."""
-        return self._is_led_by("contrast", statement)
+    def is_led_by(self, rule: str, statement: Statement) -> bool:
+        """Whether its clause, or one leading to it, begins with a word of a rule: because, but."""
+        i = statement.clause
+        return any(starts(rule, clause.text) for clause in self.clauses[self.lead(i) : i + 1])
 
     def is_relative(self, statement: Statement) -> bool:
         """Whether a clause goes on about the value before: "42, which replaced 41"."""
@@ -104,10 +101,6 @@ class Reading(Denials):
             return False
         label = self.keys_in(last - 1)
         return all(map(self.is_asked, label)) and bool(label or self._echoes(last - 1))
-
-    def claims(self, statement: Statement) -> bool:
-        """Whether a value is what something without a name is: "but from memory it is 42"."""
-        return is_claimed(self.text, statement.start)
 
     def is_only_early(self, statement: Statement) -> bool:
         """Whether all that is said of a value is that it was before others: "Previously 42"."""
@@ -196,11 +189,6 @@ class Reading(Denials):
             if clause.sentence == sentence and not starts("concession", clause.text):
                 found.add(i)
         return found
-
-    def _is_led_by(self, rule: str, statement: Statement) -> bool:
-        """Whether the clause of a value, or one that leads to it, begins with a word of a rule."""
-        i = statement.clause
-        return any(starts(rule, clause.text) for clause in self.clauses[self.lead(i) : i + 1])
 
     def _is_elsewhere(self, i: int) -> bool:
         """Whether a clause is about what is not named: "42 belongs to some other city"."""

@@ -17,7 +17,7 @@ from niah.records import Needle, Planting, Score
 from niah.scorers import Expected
 from niah.tasks._frame import Asked, listed, planting_of, unlisted
 from niah.tasks._planter import BuiltIn, Planter, places_like, words_in
-from niah.text.wording import Form, wording_of
+from niah.text.wording import Form
 
 KINDS = ("number", "word", "uuid")
 LATER = ("distractor", "later")
@@ -25,17 +25,12 @@ _PAIR = Form(pair_line("{key}", "{value}"))
 _UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 
 
-def question_for(language: str, kind: str, key: str) -> str:
-    """What is the magic number for Lisbon?"""
-    return wording_of(language).form(f"magic.{kind}.question").fill(key=key)
-
-
 def planted(plan: Planter, depths: Sequence[float | None]) -> Planting:
     """One needle for each depth; the first is asked about, the others are for other keys."""
     kind = plan.options.value_kind
     needles = [needle(plan, kind, depth, distractor=i > 0) for i, depth in enumerate(depths)]
     hint = "hints" if len(needles) > 1 or plan.among_needles else "hint"
-    question = question_for(plan.language, kind, needles[0].key)
+    question = plan.said(f"magic.{kind}.question", key=needles[0].key)
     return plan.planting(f"magic.{kind}.{hint}", question, needles, [needles[0].value])
 
 
