@@ -1,5 +1,4 @@
-"""The providers ``ocr`` and ``listener``: no models, but instruments that prove what was sent. They
-look and listen.
+"""The providers ``ocr`` and ``listener``: instruments that look and listen, to prove what was sent.
 
 The body is decoded as it would go over the wire, and one of the simulated readers answers from what
 was seen or heard: wrong order, lost pages or minutes and illegible type all show. Tesseract reads
@@ -34,20 +33,14 @@ if TYPE_CHECKING:
     import httpx
 
 OCR, LISTENER = "ocr", "listener"
-DATA = {
-    "en": "eng",
-    "zh-Hant": "chi_tra",
-    "zh-Hans": "chi_sim",
-    "es": "spa",
-}  # tesseract's names of languages
+DATA = {"en": "eng", "zh-Hant": "chi_tra", "zh-Hans": "chi_sim", "es": "spa"}  # for tesseract
 _KEPT_PAGES = 1_024
 _WIDE = "\u3000-\u303f\u3400-\u9fff\uff00-\uffef"
 _SPACED = re.compile(f"(?<=[{_WIDE}]) +|(?<=[0-9]) +(?=[{_WIDE}])| +(?=[{_WIDE}])")
 TOKENS_PER_S = 32.0  # what it counts for sound, as Gemini does
 _FORM = "magic.number.sentence"
 _DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
-# names that the recogniser's dictionary lacks, and ways of a voice that lacks them; in its own
-# signs
+# names that its dictionary lacks, and ways of a voice that lacks them, in the recogniser's signs
 _SAID = {
     "aleppo": "AH L EH P OW / AH L AH P OW",
     "bratislava": "B R AA T IH S L AA V AH / B R AE T IH S L AA V AH",
@@ -66,17 +59,15 @@ _SAID = {
     "tirana": "T R AE N AH",
     "utrecht": "Y UW T R EH K T",
 }
-_PAUSE = (
-    0.2  # how likely one is between two words: by the usual 0.005 digits are put where voices pause
-)
+# how likely one is between two words: by the usual 0.005 digits are put where voices pause
+_PAUSE = 0.2
 _WINDOW_S, _LEAST_S = 0.2, 0.5  # of silence ends a stretch; a shorter stretch is no needle
 _FRAMES_S, _BEFORE_S = 100, 0.3  # of the recogniser; a needle's first word, by which it is not told
 _KEPT_PIECES = 256
 
 
 def _check_ocr(data: str) -> None:
-    """Raises ConfigError where tesseract is missing, or lacks a language: it would read nothing,
-    all red."""
+    """Raises ConfigError where tesseract is missing, or lacks a language: all would be red."""
     if shutil.which("tesseract") is None:
         raise ConfigError(
             "provider 'ocr' needs tesseract; install it (Debian: tesseract-ocr, for Chinese with"
@@ -93,27 +84,26 @@ def _check_ocr(data: str) -> None:
 def looking(
     model: str, solve: Callable[[str], str], tokenizer: Tokenizer, language: str
 ) -> httpx.MockTransport:
-    """An in-process server that reads pages. Raises ConfigError, or UnknownName for a reader that
-    is not there."""
+    """An in-process server that reads pages. Raises ConfigError, or UnknownName for a reader."""
     reads, data = reader_of(model, solve, tokenizer), DATA.get(language, "eng")
     _check_ocr(data)
 
     def answer(seen: list[tuple[str, int | None]]) -> tuple[str, int]:
-        text = "\n\n".join(text for text, _ in seen)
-        return reads(text) or NOTHING, sum(
-            tokenizer.count(text) if counted is None else counted for text, counted in seen
-        )
+        tokens = sum(tokenizer.count(text) if known is None else known for text, known in seen)
+        return reads("\n\n".join(text for text, _ in seen)) or NOTHING, tokens
 
-    return in_process(
-        model, answer, lambda messages: [_seen(part, data) for part in _parts(messages)]
-    )
+    def look(messages: Messages) -> list[tuple[str, int | None]]:
+        return [_seen(part, data) for part in _parts(messages)]
+
+    return in_process(model, answer, look)
 
 
 def _parts(messages: Messages) -> list[Mapping[str, Any]]:
-    contents = [message["content"] for message in messages]
-    return [
-        p for c in contents for p in ([{"type": "text", "text": c}] if isinstance(c, str) else c)
-    ]
+    parts: list[Mapping[str, Any]] = []
+    for message in messages:
+        content = message["content"]
+        parts += [{"type": "text", "text": content}] if isinstance(content, str) else content
+    return parts
 
 
 def _seen(part: Mapping[str, Any], data: str) -> tuple[str, int | None]:
@@ -130,24 +120,20 @@ def _seen(part: Mapping[str, Any], data: str) -> tuple[str, int | None]:
 def _read(png: bytes, data: str) -> str:
     """The lines of one page; spaces between wide signs are not the text's."""
     command = ["tesseract", "-", "-", "-l", data, "--psm", "6"]
-    environment = {
-        **os.environ,
-        "OMP_THREAD_LIMIT": "1",
-    }  # more threads only take time from each other
+    environment = {**os.environ, "OMP_THREAD_LIMIT": "1"}  # more only take time from each other
     done = subprocess.run(command, input=png, capture_output=True, check=False, env=environment)  # noqa: S603
     return _SPACED.sub("", done.stdout.decode(errors="replace")).strip()
 
 
 def listening(model: str, solve: Callable[[str], str], tokenizer: Tokenizer) -> httpx.MockTransport:
-    """An in-process server that listens. Raises ConfigError without PocketSphinx, UnknownName for a
-    reader."""
+    """An in-process server that listens. Raises ConfigError, or UnknownName for a reader."""
     ears, reads, turn = Ears(), reader_of(model, solve, tokenizer), Lock()
 
     @lru_cache(maxsize=_KEPT_PIECES)
     def heard_in(sound: bytes) -> list[tuple[float, str]]:
         return list(ears.heard(sound))
 
-    def read(messages: Messages) -> tuple[str, int]:
+    def listen(messages: Messages) -> tuple[str, int]:
         texts: list[str] = []
         tokens, began = 0.0, 0.0
         for part in _parts(messages):
@@ -160,12 +146,10 @@ def listening(model: str, solve: Callable[[str], str], tokenizer: Tokenizer) -> 
                 texts += [f"({clock(round(began + at))})\n{line}" for at, line in heard_in(sound)]
             seconds = len(sound) / 2 / RATE
             began, tokens = began + seconds, tokens + seconds * TOKENS_PER_S
-        heard = "\n".join(texts[1:-1])
-        return "\n\n".join([*texts[:1], *([heard] if heard else []), *texts[1:][-1:]]), round(
-            tokens
-        )
+        told = "\n\n".join(filter(None, (*texts[:1], "\n".join(texts[1:-1]), *texts[1:][-1:])))
+        return told, round(tokens)
 
-    return in_process(model, lambda heard: (reads(heard[0]) or NOTHING, heard[1]), read)
+    return in_process(model, lambda told: (reads(told[0]) or NOTHING, told[1]), listen)
 
 
 class Ears:
@@ -196,12 +180,8 @@ class Ears:
 
     def _stretches(self, samples: bytes) -> Iterator[tuple[float, bytes]]:
         """The sound between two silences, and the second at which it begins."""
-        endpoints, held, began = (
-            self._sphinx.Endpointer(sample_rate=RATE, window=_WINDOW_S),
-            b"",
-            0.0,
-        )
-        size = endpoints.frame_bytes
+        endpoints = self._sphinx.Endpointer(sample_rate=RATE, window=_WINDOW_S)
+        held, began, size = b"", 0.0, endpoints.frame_bytes
         for at in range(0, len(samples) - size + 1, size):
             speech = endpoints.process(samples[at : at + size])
             if speech is None:
@@ -229,20 +209,16 @@ class Ears:
         wording = wording_of("en")
         for word, ways in _SAID.items():
             for n, sounds in enumerate(ways.split(" / ")):
-                decoder.add_word(
-                    f"{word}(rule-{n})" if decoder.lookup_word(word) else word, sounds, True
-                )
-        known = [
-            word
-            for word in map(str.casefold, wording.words("names.places"))
-            if decoder.lookup_word(word)
-        ]
+                name = f"{word}(rule-{n})" if decoder.lookup_word(word) else word
+                decoder.add_word(name, sounds, True)
+        places = map(str.casefold, wording.words("names.places"))
+        known = " | ".join(filter(decoder.lookup_word, places))
         digits = " ".join(["<digit>"] * 7)
         said = wording.form(_FORM).fill(key="<place>", value=digits).casefold().rstrip(".")
         decoder.add_jsgf_string(
             "needle",
             f"#JSGF V1.0; grammar needle; public <needle> = {said}; "
-            f"<place> = {' | '.join(known)}; <digit> = {' | '.join(_DIGITS)};",
+            f"<place> = {known}; <digit> = {' | '.join(_DIGITS)};",
         )
         decoder.add_keyphrase("begins", said.partition(" <")[0].partition(" ")[2])
         return decoder

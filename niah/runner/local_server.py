@@ -1,5 +1,4 @@
-"""Start an embedded model as a server on loopback, inside this process, and stop it again (by
-xllamacpp)."""
+"""Start an embedded model as a server on loopback, in this process, and stop it: by xllamacpp."""
 
 from __future__ import annotations
 
@@ -36,18 +35,25 @@ def local_server(
 ) -> Iterator[str]:
     """The base URL of a server for a known model or a GGUF file, for as long as the block runs.
 
-    ``mmproj`` is the projector of a multimodal one.
-
     Its window is twice the longest context (scripts differ in tokens between tokenizers), or the
-    model's own where that is less. Raises ConfigError where engine or weights are missing or
-    damaged.
+    model's own where that is less. ``mmproj`` is the projector of a multimodal model. Raises
+    ConfigError where engine or weights are missing or damaged.
     """
     engine = _engine()
     known = LOCAL_MODELS.get(model)
+    params = engine.CommonParams()
+    params.model_alias = [model]
+    params.mmproj.path = str(path_of(mmproj)) if mmproj else ""
     window = 2 * longest_context + 512
+    params.n_ctx = min(window, known.window) if known else window
+    params.n_parallel = slots  # two at once are no faster on a CPU
+    params.kv_unified = slots > 1
+    if known and known.chat_template:
+        params.use_jinja = True
+        params.chat_template = known.chat_template
     with weights(model, known, say) if known else nullcontext(path_of(model)) as path:
-        longest = min(window, known.window) if known else window
-        server = _start(engine, path, model, longest, known, slots, settings or {}, mmproj)
+        params.model.path = str(path)
+        server = _started(engine, params, settings or {})
     say(f"{model} serves on {server.listening_address}")  # which has mapped the weights
     try:
         yield f"{server.listening_address}/v1"
@@ -61,63 +67,40 @@ def _engine() -> Any:
     try:
         import xllamacpp
     except ModuleNotFoundError:
-        raise ConfigError(
-            f"provider 'local' needs the embedded engine: {install_hint('local')}"
-        ) from None
+        hint = install_hint("local")
+        raise ConfigError(f"provider 'local' needs the embedded engine: {hint}") from None
     except ImportError as error:  # the wheel does not bundle the OpenMP runtime
         raise ConfigError(
-            f"the embedded engine does not load ({error}); on Debian or Ubuntu: apt-get install"
-            " libgomp1"
+            f"the embedded engine does not load ({error});"
+            " on Debian or Ubuntu: apt-get install libgomp1"
         ) from error
     return xllamacpp
 
 
-def _start(
-    engine: Any,
-    weights: Path,
-    alias: str,
-    window: int,
-    known: LocalModel | None,
-    slots: int,
-    settings: Mapping[str, Any],
-    mmproj: str | None,
-) -> Any:
-    params = engine.CommonParams()
-    params.model.path = str(weights)
-    params.model_alias = [alias]
-    params.mmproj.path = str(path_of(mmproj)) if mmproj else ""
-    params.n_parallel = slots  # two at once are no faster on a CPU
-    params.kv_unified = slots > 1
-    params.n_ctx = window
+def _started(engine: Any, params: Any, settings: Mapping[str, Any]) -> Any:
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = os.cpu_count() or 2
     params.hostnames = ["127.0.0.1"]
     params.port = 0  # the kernel picks one
-    params.swa_full = (
-        True  # without it a prompt that shares only a part of the previous one is computed afresh
-    )
     params.cache_prompt = True
+    params.swa_full = True  # else a prompt that shares a part of the last one is computed afresh
     params.verbosity = 0
-    if known and known.chat_template:
-        params.use_jinja = True
-        params.chat_template = known.chat_template
     for key, value in settings.items():
         setattr(params, key, _setting(params, key, value))
     try:
         return engine.Server(params)
     except Exception as error:  # the engine raises whatever its C++ raised
+        also = ", and mmproj that of the same one" if params.mmproj.path else ""
         raise ConfigError(
-            f"the embedded engine cannot load {weights} ({error}); is it a GGUF file of a text"
-            f" model{', and mmproj that of the same one' if mmproj else ''}?"
+            f"the embedded engine cannot load {params.model.path} ({error});"
+            f" is it a GGUF file of a text model{also}?"
         ) from error
 
 
 def _setting(params: Any, key: str, value: Any) -> Any:
-    """A value of a setting of the engine; of a choice by the end of its name: q4_0, linear. Raises
-    ConfigError."""
+    """A value for the engine, a choice by the end of its name: q4_0, linear. Raises ConfigError."""
     if not hasattr(params, key) or key.startswith("_"):
-        raise UnknownName(
-            "engine setting", key, [name for name in dir(params) if not name.startswith("_")]
-        )
+        names = [name for name in dir(params) if not name.startswith("_")]
+        raise UnknownName("engine setting", key, names)
     usual = getattr(params, key)
     if isinstance(usual, Enum):
         ends = {member.name.lower(): member for member in type(usual)}
@@ -174,16 +157,18 @@ def _sha256(paths: Iterable[Path]) -> str:
                 while block := file.read(_BLOCK):
                     digest.update(block)
     except OSError as error:
-        raise ConfigError(
-            f"weights cannot be read: {path} ({error.strerror}); install them again"
-        ) from error
+        why = f"{path} ({error.strerror})"
+        raise ConfigError(f"weights cannot be read: {why}; install them again") from error
     return digest.hexdigest()
 
 
 @contextmanager
 def _joined(name: str, parts: Sequence[Path], say: Say) -> Iterator[Path]:
-    """Parts as one file that the engine can map: in memory where the system has such files, so that
-    the weights lie on disk once; elsewhere in the cache folder, joined once."""
+    """Parts as one file that the engine can map.
+
+    It is in memory where the system has such files, so that the weights lie on disk once; elsewhere
+    in the cache folder, joined once.
+    """
     with _file_in_memory(name) as file:
         if file is None:
             yield _joined_on_disk(name, parts, say)
@@ -200,8 +185,7 @@ def _joined(name: str, parts: Sequence[Path], say: Say) -> Iterator[Path]:
 
 @contextmanager
 def _file_in_memory(name: str) -> Iterator[BinaryIO | None]:
-    """None where the system has none (it is Linux that has), or does not let us open it by a
-    path."""
+    """None where the system has none, as outside Linux, or does not let us open it by a path."""
     try:
         file = os.fdopen(os.memfd_create(name), "wb")
     except (AttributeError, OSError):
