@@ -32,6 +32,8 @@ from niah.runner.session import trust_of
 from niah.text.outside import KEY, json_in, redacted
 
 STATE_NAME = "batches.json"
+# the words of all services for a batch of which nothing more will come
+_ENDED = ("ended", "completed", "succeeded", "partially_succeeded", "expired", "cancelled")
 _SECOND = timedelta(seconds=1)  # by so much a date in a header may fall short
 _TIMES = httpx.Timeout(30.0, read=600.0, write=600.0)  # of files of hundreds of megabytes
 
@@ -236,10 +238,7 @@ class OpenAIBatches:
         errors = ((table.get("errors") or {}).get("data") or [{}])[0].get("message")
         done, of = counts.get("completed", 0), counts.get("total", batch.requests)
         said = f"{status}, {done} of {of} done"
-        state = "failed" if status == "failed" else "waiting"
-        if status in ("completed", "expired", "cancelled"):
-            state = "ended"
-        return state, f"{said}: {errors}" if errors else said
+        return _state_of(status), f"{said}: {errors}" if errors else said
 
     def results(self, batch: Batch) -> Iterator[bytes]:
         table = self._http.table("GET", f"/batches/{batch.id}")
@@ -283,7 +282,7 @@ class AnthropicBatches:
         table = self._http.table("GET", f"/messages/batches/{batch.id}")
         counts = (table.get("request_counts") or {}).items()
         status, said = table.get("processing_status"), [f"{n} {what}" for what, n in counts if n]
-        return "ended" if status == "ended" else "waiting", f"{status}, {', '.join(said)}"
+        return _state_of(status), f"{status}, {', '.join(said)}"
 
     def results(self, batch: Batch) -> Iterator[bytes]:
         table = self._http.table("GET", f"/messages/batches/{batch.id}")
@@ -334,10 +333,8 @@ class GeminiBatches:
     def look(self, batch: Batch) -> tuple[str, str]:
         table = self._http.table("GET", f"/{batch.id}")
         about = table.get("metadata") or table
-        state = str(about.get("state", "")).rpartition("STATE_")[2] or "PENDING"
-        if state in ("SUCCEEDED", "PARTIALLY_SUCCEEDED", "EXPIRED", "CANCELLED"):
-            return "ended", state.lower()
-        return "failed" if state == "FAILED" else "waiting", state.lower()
+        status = (str(about.get("state", "")).rpartition("STATE_")[2] or "PENDING").lower()
+        return _state_of(status), status
 
     def results(self, batch: Batch) -> Iterator[bytes]:
         table = self._http.table("GET", f"/{batch.id}")
@@ -359,3 +356,10 @@ def service_of(form: str, config: RunConfig) -> Service:
     """The service that takes files of a form. Raises ConfigError for its key or certificates."""
     base_url = config.base_url or str(known_provider(config.provider).base_url)
     return SERVICES[form](base_url, config, api_key_of(config))
+
+
+def _state_of(status: str | None) -> str:
+    """Waiting, ended or failed."""
+    if status in _ENDED:
+        return "ended"
+    return "failed" if status == "failed" else "waiting"
