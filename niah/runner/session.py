@@ -161,17 +161,15 @@ def client_of(
     )
 
 
-def uploads_of(
-    session: Session, experiment: Experiment, folder: Path, client: Client
-) -> Uploads | None:
+def uploads_of(experiment: Experiment, folder: Path, client: Client) -> Uploads | None:
     """What uploads a run's media; None where they go with every request. Raises ConfigError."""
     if experiment.config.media == "inline":
         return None
-    if not isinstance(session.provider, HttpApi):
+    if not isinstance(client.provider, HttpApi):
         raise ConfigError(
             "media = 'upload' has no meaning for a provider of your own; use --media inline"
         )
-    return Uploads(folder, session.provider, client, clock=time.time)
+    return Uploads(folder, client.provider, client, clock=time.time)
 
 
 @asynccontextmanager

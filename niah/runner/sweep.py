@@ -85,7 +85,7 @@ class Sweep:
         self._embedder = None
         if config.embed_url:
             self._embedder = Embedder(session, experiment, self._observer, self._ledger)
-        self._uploads = uploads_of(session, experiment, folder, self._client)
+        self._uploads = uploads_of(experiment, folder, self._client)
         self._breaker = CircuitBreaker(clock=time.monotonic, max_errors=config.max_errors)
         self._trials = TrialRunner(
             experiment,
