@@ -79,9 +79,10 @@ def table_of(line: bytes) -> dict[str, Any]:
 def header_of(table: Mapping[str, Any]) -> Header:
     """Raises ValueError for a header whose values are not what they should be."""
     config = new_names(_object(table, "config"))
-    if not record_of(_Asked, config).haystack:
+    asked = record_of(_Asked, config)
+    if not asked.haystack:
         raise ValueError("haystack is empty")
-    part_of(config)
+    _check_part(asked)
     if table.get("imported") is None:
         try:
             RunConfig(**{k: v for k, v in config.items() if k in RunConfig.model_fields})
