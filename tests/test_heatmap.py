@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection
+from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from PIL import Image
 from rich.console import Console
@@ -24,7 +25,7 @@ from runs import header, result, results, trials
 from test_grid import grid
 
 from niah.errors import ConfigError, UnknownName
-from niah.plotter.canvas import Words, colour_map
+from niah.plotter.canvas import Words, colour_map, save
 from niah.plotter.cells import row_edges
 from niah.plotter.curves import curves_figure, deliveries_figure, look_for, save_deliveries
 from niah.plotter.heatmap import (
@@ -370,6 +371,23 @@ def test_the_same_run_is_drawn_to_the_same_bytes(tmp_path: Path) -> None:
         save_heatmaps([View(grid=grid())], tmp_path / name)
     assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
     assert (tmp_path / "a.pdf").read_bytes() == (tmp_path / "b.pdf").read_bytes()
+
+
+@pytest.mark.parametrize("form", ["svg", "png", "pdf"])
+def test_a_layout_that_differs_in_its_last_digit_makes_the_same_bytes(
+    tmp_path: Path, form: str
+) -> None:
+    """As the solver's does from process to process where several panels share a sheet."""
+
+    def bars(left: float) -> Figure:
+        figure = Figure()
+        figure.add_axes((left, 0.1, 0.8, 0.8)).bar([1, 2], [1, 2])
+        return figure
+
+    words = Words(headline="h", lines=[], foot="", spoken="s")
+    save(lambda: bars(0.1), words, tmp_path / f"a.{form}")
+    save(lambda: bars(0.1 + 1e-15), words, tmp_path / f"b.{form}")
+    assert (tmp_path / f"a.{form}").read_bytes() == (tmp_path / f"b.{form}").read_bytes()
 
 
 def test_no_two_runs_of_a_picture_have_one_title() -> None:

@@ -6,7 +6,9 @@ by a hundred both read. Uses matplotlib's object interface: no pyplot, no global
 
 from __future__ import annotations
 
+import hashlib
 import io
+import re
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -30,6 +32,7 @@ from niah.text.fonts import fonts_for
 FORMATS = (".png", ".svg", ".pdf")
 _LEAST_TYPE = 0.72  # a text that does not fit is set so much smaller, and then cut in its middle
 _LEAST_HEADLINE = 0.54  # which is then as large as the lines below it
+_CLIP = re.compile(rb'<clipPath id="(p\w+)">(.+?)</clipPath>', re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,12 +129,18 @@ def drawn(
         warnings.filterwarnings("ignore", "Glyph .* missing from font")  # that is what was said
         draw().savefig(picture, format=form, dpi=look.sheet.dpi, metadata=told)
     image = picture.getvalue()
-    if form == "svg":  # one that a screen reader can tell about
-        heard = f"<title>{escape(words.headline)}</title><desc>{escape(words.spoken)}</desc>"
-        before, mark, after = image.partition(b"<svg ")
-        tag, end, behind = after.partition(b">")
-        image = b"".join((before, mark, b'role="img" ', tag, end, heard.encode(), behind))
-    return image, said
+    return _finished_svg(image, words) if form == "svg" else image, said
+
+
+def _finished_svg(image: bytes, words: Words) -> bytes:
+    """An SVG that a screen reader can tell about, and the same in every process."""
+    heard = f"<title>{escape(words.headline)}</title><desc>{escape(words.spoken)}</desc>"
+    before, mark, after = image.partition(b"<svg ")
+    tag, end, drawing = after.partition(b">")
+    # matplotlib names a clip by all digits of its place, and a layout varies in the last
+    for name, shape in _CLIP.findall(drawing):
+        drawing = drawing.replace(name, b"p" + hashlib.sha256(shape).hexdigest()[:10].encode())
+    return b"".join((before, mark, b'role="img" ', tag, end, heard.encode(), drawing))
 
 
 def colour_map(palette: str) -> Colormap:
