@@ -197,5 +197,9 @@ def _expanded(runs: Sequence[Run | str | Path], results: Path) -> Iterator[Run |
     for run in runs:
         places = [] if isinstance(run, Run) else [Path(run), results / run]
         folder = next((place for place in places if place.is_dir()), None)
-        inside = [] if folder is None or (folder / LOG_NAME).is_file() else run_folders(folder)
-        yield from list(inside) or [run]
+        inside: list[Path] = []
+        if folder is not None and not (folder / LOG_NAME).is_file():
+            inside = list(run_folders(folder))
+        yield from inside
+        if not inside:
+            yield run

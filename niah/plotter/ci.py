@@ -116,8 +116,8 @@ def text_heatmap(grid: Grid) -> Iterator[str]:
     counts = sorted({c.n for c in cells.values()})
     trials = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
     yield ""
-    squares = "🟩 from .9, 🟨 from .7, 🟧 from .3, 🟥 below, ⬜ nothing scored"
-    yield f"{trials} scored trials per cell; {squares}"
+    meant = "🟩 from .9, 🟨 from .7, 🟧 from .3, 🟥 below, ⬜ nothing scored"
+    yield f"{trials} scored trials per cell; {meant}"
 
 
 def workflow_commands(judgement: Judgement) -> Iterator[str]:

@@ -232,9 +232,11 @@ def _design(f: RunReport) -> Iterator[str]:
 
 
 def _effective(f: RunReport) -> Table:
-    rows = [("context length", "measured", "cautious", "hopeful", "threshold")]
-    rows += [("claimed", label_of(f.claimed), "", "", "")] if f.claimed else []
-    rows.append(("tested", label_of(f.tested), "", "", ""))
+    rows: list[tuple[str, ...]] = [
+        ("context length", "measured", "cautious", "hopeful", "threshold"),
+        *([("claimed", label_of(f.claimed), "", "", "")] if f.claimed else []),
+        ("tested", label_of(f.tested), "", "", ""),
+    ]
     for e in f.effective:
         threshold = percent(e.threshold, "not measured")
         threshold += f", base {label_of(e.base)}" if e.base is not None else ""
@@ -263,8 +265,8 @@ def _times(f: RunReport) -> Iterator[Part]:
     rows = [("time at length", "first token", "whole", "p95", "n", "from cache")]
     for t in f.times:
         cached = "not told" if t.cached_share is None else f"{100 * t.cached_share:.0f} %"
-        seconds = map(seconds_label, (t.first_token_s, t.total_s, t.total_p95_s))
-        rows.append((label_of(t.context_length), *seconds, f"{t.n:,}", cached))
+        first, whole, p95 = map(seconds_label, (t.first_token_s, t.total_s, t.total_p95_s))
+        rows.append((label_of(t.context_length), first, whole, p95, f"{t.n:,}", cached))
     yield table_of(rows)
     for what, g in (("first token", f.first_token_growth), ("whole answer", f.total_growth)):
         if g is not None:
