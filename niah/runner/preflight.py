@@ -296,11 +296,11 @@ def _planted(experiment: Experiment, trial: Trial, place: str) -> Planting:
     site = TaskContext(
         trial=trial, haystack=experiment.haystack, language=experiment.language, options=options
     )
-    draw = Draw(experiment.config.seed, "canary")
-    planting = magic.planted(Planter(draw, site), list(PLACES.values()))
+    plan = Planter(Draw(experiment.config.seed, "canary"), site)
+    planting = magic.planted(plan, list(PLACES.values()))
     asked = planting.needles[list(PLACES).index(place)]
     lines = [replace(n, text="\n".join([n.text] * _CANARY_LINES)) for n in planting.needles]
-    question = magic.question_for(experiment.language, "number", asked.key)
+    question = plan.said("magic.number.question", key=asked.key)
     return planting_of(experiment.language, planting.opening, question, lines, [asked.value])
 
 
