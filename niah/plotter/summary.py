@@ -74,7 +74,7 @@ def far_lines(f: RunReport) -> list[str]:
 
 
 def reading_lines(f: RunReport) -> Iterator[str]:
-    """How far a run reads reliably, how sure that is, what is claimed; or what that takes."""
+    """How far it reads reliably, how sure that is, what is claimed; or that trials are too few."""
     held = held_by(f)
     if held is None or f.whole.mean is None:
         return
