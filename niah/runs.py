@@ -67,10 +67,8 @@ def folder_name(name: str | None, config: RunConfig) -> str:
         return name
     identity = json.dumps(first_names(config.identity()), sort_keys=True)
     digest = hashlib.sha256(identity.encode()).hexdigest()[:6]
-    model, haystack = (
-        model_label(config.provider, str(config.model)),
-        haystack_label(config.haystack),
-    )
+    model = model_label(config.provider, str(config.model))
+    haystack = haystack_label(config.haystack)
     return plain_name(f"{model}-{config.task}-{haystack}-{digest}")
 
 

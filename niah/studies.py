@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from niah.api import AnyRun, sweep
 from niah.elsewhere import Folder
 from niah.errors import ConfigError, RunError, writing
-from niah.run import open_run
+from niah.run import Run, open_run
 from niah.runs import DEFAULT_RESULTS
 from niah.verdict import ladder
 from niah.verdict.engine import EngineVerdict, engine_verdict
@@ -120,20 +120,20 @@ def engine_arms(
 
 def judged_engine(folder: Path, names: Sequence[str], change: Change) -> EngineVerdict:
     """The verdict on three finished arms in their folders. Raises RunError where one is missing."""
-    runs = {arm: [open_run(folder / arm / name) for name in names] for arm in ARMS}
-    base, again, candidate = (
-        [(r.header, list(r.rows.values())) for r in runs[arm]] for arm in ARMS
-    )
-    before, control, after = (
-        {t["id"]: t["answer"] for r in runs[arm] for t in r.trials if t["answer"] is not None}
-        for arm in ARMS
-    )
+    opened = [[open_run(folder / arm / name) for name in names] for arm in ARMS]
+    base, again, candidate = ([(r.header, list(r.rows.values())) for r in runs] for runs in opened)
+    before, control, after = map(_answers, opened)
     return engine_verdict(
         change.words,
         (base, again, candidate),
         (before, control, after),
         forced=bool(change.settings),
     )
+
+
+def _answers(runs: Sequence[Run]) -> dict[str, str]:
+    """The texts of all answers, by trial."""
+    return {t["id"]: t["answer"] for r in runs for t in r.trials if t["answer"] is not None}
 
 
 HISTORY = Path("history")
