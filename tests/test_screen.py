@@ -657,6 +657,25 @@ def test_a_run_that_cannot_go_on_ends_its_events_with_the_reason(niah: Niah) -> 
     assert "another config" in event["error"]
 
 
+@pytest.mark.parametrize("wrong", [("--name", "a/b"), ("--log-prompts",)])
+def test_every_refusal_of_a_setting_is_an_event_too(niah: Niah, wrong: tuple[str, ...]) -> None:
+    run = ("run", "--provider", "simulated", "--model", "perfect", "--progress", "json")
+    ended = niah(*run, *wrong)
+    (event,) = [json.loads(line) for line in ended.err.splitlines()]
+    assert (event["event"], event["exit_code"], ended.exit_code) == ("failed", 2, 2)
+
+
+def test_a_variable_that_is_no_setting_is_a_message_among_the_events(
+    niah: Niah, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NIAH_MODLE", "m")
+    run = ("run", "--provider", "simulated", "--model", "perfect", "--progress", "json")
+    ended = niah(*run, "--lengths", "x")
+    message, failed = (json.loads(line) for line in ended.err.splitlines())
+    assert (message["event"], failed["event"]) == ("message", "failed")
+    assert message["text"].startswith("NIAH_MODLE is no setting and has no effect")
+
+
 def test_events_go_to_a_file_beside_words_for_people(niah: Niah) -> None:
     run = (
         "run",

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ from niah import api
 from niah.cli.flags import NAME, PALETTE, RESULTS, SUITE, choice, file_option, flag, option
 from niah.cli.help import Command
 from niah.cli.progress import RunOptions
-from niah.cli.screen import RunConsole, say
+from niah.cli.screen import RunConsole, say, warn
 from niah.cli.settings import (
     config_from,
     config_options,
@@ -81,16 +83,13 @@ def run(
     Several models (--model A,B) are run in turn, and drawn side by side.
     Exits 3 where trials are missing.
     """
-    own = {key: flags.pop(key) for key in _OWN}
-    if own["log_prompts"] and own["log_requests"] is None:
-        kept = "--log-prompts keeps whole prompts in --log-requests FILE"
-        raise ConfigError(f"{kept}; give that too, or leave it out")
-    options = RunOptions(environment=origins_of(flags), **own)
-    check_name(name)
     console = RunConsole(progress, progress_file)
+    tell: Callable[[str], None] = partial(say, console) if console.as_json else warn
     with console.until_closed():
-        whole = None if suite is None else _suite_of(suite, config, flags)
-        configs = whole.configs if whole else by_model(config_from(config, flags))
+        options = _options(flags)
+        check_name(name)
+        whole = None if suite is None else _suite_of(suite, config, flags, tell)
+        configs = whole.configs if whole else by_model(config_from(config, flags, tell))
         if any(one.provider == "local" and one.model is None for one in configs.values()):
             here = f"the embedded {DEFAULT_MODEL} runs here"
             say(console, f"no model is named: {here} (others: --provider and --model)")
@@ -114,6 +113,15 @@ def run(
     sys.exit(code)
 
 
+def _options(flags: dict[str, Any]) -> RunOptions:
+    """What is no config key, taken out of the flags. Raises ConfigError."""
+    own = {key: flags.pop(key) for key in _OWN}
+    if own["log_prompts"] and own["log_requests"] is None:
+        kept = "--log-prompts keeps whole prompts in --log-requests FILE"
+        raise ConfigError(f"{kept}; give that too, or leave it out")
+    return RunOptions(environment=origins_of(flags), **own)
+
+
 def _part(asked: Asked, shard: str) -> Asked:
     """The part of the one run that a worker sends. Raises ConfigError where there are several."""
     if len(asked.experiments) > 1:
@@ -131,11 +139,13 @@ def _experiment(config: RunConfig, console: RunConsole, *, key_needed: bool) -> 
     return experiment
 
 
-def _suite_of(name: str, config: str | None, flags: dict[str, Any]) -> Suite:
+def _suite_of(
+    name: str, config: str | None, flags: dict[str, Any], tell: Callable[[str], None]
+) -> Suite:
     """The suite of a name. Raises ConfigError for a setting that has no place beside it."""
     if config is not None:
         raise ConfigError(f"{config!r} and --suite {name}: give one of the two")
-    warn_of_variables()
+    warn_of_variables(tell)
     suite = read_suite(name, settings_from(flags))
     if len(by_model(next(iter(suite.configs.values())))) > 1:
         raise ConfigError(f"--suite {name} with several models: run it once for each --model")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal, get_args, get_origin
 
 import click
@@ -103,13 +103,15 @@ def flag_of(key: str) -> str:
     return f"--{key.replace('_', '-')}"
 
 
-def config_from(config: str | None, flags: Mapping[str, Any]) -> RunConfig:
+def config_from(
+    config: str | None, flags: Mapping[str, Any], tell: Callable[[str], None] = warn
+) -> RunConfig:
     """The config of a file, or of a shipped one by name, with environment and flags on top.
 
     A flag goes before a variable, a variable before .env, that before the file. Raises ConfigError
     that names whence the value came.
     """
-    warn_of_variables()
+    warn_of_variables(tell)
     path = None if config is None else config_path(config)
     settings = settings_from(flags)
     try:
@@ -139,9 +141,10 @@ def _environment_of(flags: Mapping[str, Any]) -> dict[str, Given]:
     return {k: g for k, g in given.items() if k in _REPEATED or flags.get(k) in _UNSAID}
 
 
-def warn_of_variables() -> None:
+def warn_of_variables(tell: Callable[[str], None] = warn) -> None:
     """Say which variables look like settings and are none."""
-    warn(*unknown_variables((*RunConfig.model_fields, *BESIDE)))
+    for line in unknown_variables((*RunConfig.model_fields, *BESIDE)):
+        tell(line)
 
 
 def _named(
