@@ -107,10 +107,10 @@ def _print(found: Power, config: RunConfig) -> None:
         f" (--haystack-per trial):\n{'epochs':>8} {'pairs':>8} {'loss seen':>10}"
         f" {'no change passes':>17} {'prompt tokens':>15}   price of a run"
     )
-    unknown = unknown_price("--model and --price")
+    free, unknown = is_free(config), unknown_price("--model and --price")
     for row in found.rows:
-        price = unknown if row.dollars is None else f"${row.dollars:,.2f}"
-        price = FREE if is_free(config) else price
+        paid = unknown if row.dollars is None else f"${row.dollars:,.2f}"
+        price = FREE if free else paid
         chances = f"{100 * row.loss_seen:>8.0f} % {100 * row.no_change_passes:>15.0f} %"
         click.echo(f"{row.epochs:>8} {row.pairs:>8,} {chances} {row.prompt_tokens:>15,}   {price}")
 
