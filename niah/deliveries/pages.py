@@ -1,8 +1,7 @@
 """The haystack as page images: every line of the text, wrapped, in one type, black on white.
 
 Opening and question stay text. A needle stands on a line of a page that is known exactly; its depth
-is that of the text, so that text and pages pair. The same lines in the same look are the same
-bytes.
+is that of the text, so that text and pages pair. Equal lines in an equal look are equal bytes.
 """
 
 from __future__ import annotations

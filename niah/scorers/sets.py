@@ -26,8 +26,7 @@ def value_set(answer: str, found: Collection[str], expected: Expected) -> Score:
 
     Recall is the share of targets given (RULER's string_match_all), precision the share of given
     values that are targets. The score is the smaller of the two: naming more than was asked does
-    not help. An answer that also names most of the known wrong values has not chosen, and scores
-    nought.
+    not help. An answer that also names most of the known wrong values has not chosen, and is wrong.
     """
     given, targets = set(found), set(expected.targets)
     if not given:

@@ -27,9 +27,9 @@ _joiner = phrase(  # between two items: ", ", " and ", " and the ", a line end w
     r"(?:(?:{latin joint}|{chinese joint})?\s*)(?:(?:{latin article})\s+)?[\"'`*\s“”「」]*"
 )
 between = phrase(r"{between}\s+(?:(?:{latin article})\s+)?$")  # between 1 and 2: neither is given
-_unknown_key = phrase(
+_unknown_key = phrase(  # is for the Minsk
     r"\s*(?:{owned}\s+(?:(?:{latin article})\s+)?([a-z]\w+)|是(\w{2,8}?)的)"
-)  # is for the Minsk
+)
 _belong = phrase(r"[,\s]*{belonging}?\s*{belonging}\s*")
 _refers = phrase(r"\s*(?:{conjunction})?\s*{reference}")  # but that
 
@@ -161,8 +161,9 @@ def _turned(gap: str) -> int | None:
     onward = [
         (start, stop)
         for start, stop in (m.span() for m in words("onward").finditer(gap))
+        # "used to be" turns to nothing
         if not any(a <= start and stop <= b and (a, b) != (start, stop) for a, b in timed)
-    ]  # "used to be" turns to nothing
+    ]
     back = (m.start() for m in words("backward").finditer(gap))
     found = [(start, LATE) for start, _ in onward]
     found += [(at, EARLY) for at in back if at > late and not any(at in range(*o) for o in onward)]

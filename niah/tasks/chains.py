@@ -63,9 +63,9 @@ class Hops(BuiltIn):
     """A chain of facts across depths: a thing is in a trunk,
     the trunk in a boathouse, the boathouse in a city.
 
-    The question names the thing and asks for the city, so that no single line answers it (as in
-    NeedleBench's and BABILong's chains of facts). Other chains, for other things, end in other
-    cities.
+    The question names the thing and asks for the city, so that no single line answers it
+    (as in NeedleBench's and BABILong's chains of facts).
+    Other chains, for other things, end in other cities.
     """
 
     def planted(self, plan: Planter) -> Planting:

@@ -186,8 +186,8 @@ class Instruction(BuiltIn):
     without (``breaks``). Then a greeting is asked for, which says nothing of the rule. Depth is
     that of the rule: 0 is the first turn, 100 puts it right before the question, which is the
     control "said again at the end". The control ``absent`` has no rule: what still says the name
-    copies the history. Made for ``--as chat``; as text the assistant's words are lines among
-    others.
+    copies the history.
+    Made for ``--as chat``; as text the assistant's words are lines among others.
     """
 
     def planted(self, plan: Planter) -> Planting:
