@@ -47,10 +47,11 @@ class Natural(BuiltIn):
         questions = located(haystack, plan.options.questions)
         draw = Draw(0, "natural", f"{trial.context_length} {trial.depth_percent:g}")
         question = questions[(draw.below(len(questions)) + trial.epoch) % len(questions)]
-        timed = "timed_" if question.asks == "time" else ""
-        asked = question.question + plan.wording.text(f"natural.{timed}short")
+        timed = question.asks == "time"
+        short, hint = ("timed_short", "timed_hint") if timed else ("short", "hint")
+        asked = question.question + plan.wording.text(f"natural.{short}")
         needle = Needle(key=question.part, value=question.answer, text=question.text)
-        planting = plan.planting(f"natural.{timed}hint", asked, [needle], question.answers)
+        planting = plan.planting(f"natural.{hint}", asked, [needle], question.answers)
         return replace(planting, passage=question.passage, tolerance_s=float(question.window_s))
 
     def score(self, text: str, planting: Planting) -> Score:
