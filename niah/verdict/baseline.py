@@ -263,10 +263,8 @@ def check_consistent(header: Header, rows: Iterable[Row]) -> None:
     if header.imported is not None:
         return
     rows = list(rows)
-    places = Counter(
-        (r.trial.context_length, r.trial.depth_percent, r.trial.epoch, r.trial.control)
-        for r in rows
-    )
+    trials = [r.trial for r in rows]
+    places = Counter((t.context_length, t.depth_percent, t.epoch, t.control) for t in trials)
     prompts = Counter(r.prompt_digest for r in rows if r.prompt_digest)
     for r in rows:
         t = r.trial

@@ -48,10 +48,7 @@ class EngineVerdict:
 
 def paired_arms(before: Arm, after: Arm) -> Pairs:
     """All runs of two arms as one set of pairs. Raises RunError where their recipes differ."""
-    each = [
-        pairs_of(baseline_of(old, rows), new, list(later))
-        for (old, rows), (new, later) in zip(before, after, strict=True)
-    ]
+    each = [pairs_of(baseline_of(*old), *new) for old, new in zip(before, after, strict=True)]
     return Pairs(
         pairs=tuple(p for one in each for p in one.pairs),
         by_epoch=any(one.by_epoch for one in each),
