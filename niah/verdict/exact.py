@@ -108,8 +108,8 @@ def sign_flip(differences: Sequence[float]) -> float:
         return sum(s >= seen for s in sums) / len(sums)
     draw, hits = random.Random(0), 1  # noqa: S311 - seeded, for statistics
     for _ in range(DRAWS):  # of n equal differences, so many stay up as a number of n bits has set
-        ups = ((size, n, draw.getrandbits(n).bit_count()) for size, n in sizes.items())
-        hits += sum(size * (2 * up - n) for size, n, up in ups) >= seen
+        moves = (size * (2 * draw.getrandbits(n).bit_count() - n) for size, n in sizes.items())
+        hits += sum(moves) >= seen
     return hits / (DRAWS + 1)
 
 
