@@ -238,7 +238,7 @@ class Samples:
         return sample_of(self.header, some, these_only=self.these_only)
 
     def at(self, *lengths: int) -> Sample:
-        return self.of(r for (n, _), rows in self._cells.items() if n in lengths for r in rows)
+        return self.of(r for n in lengths for r in self._lengths.get(n, ()))
 
     def in_band(self, *bands: str) -> Sample:
         cells = (rows for (_, depth), rows in self._cells.items() if band_of(depth) in bands)
@@ -246,6 +246,13 @@ class Samples:
 
     def in_cell(self, length: int, depth: float) -> Sample:
         return self.of(self._cells.get((length, depth), ()))
+
+    @cached_property
+    def _lengths(self) -> Mapping[int, Sequence[Row]]:
+        lengths: dict[int, list[Row]] = defaultdict(list)
+        for r in self.rows:
+            lengths[r.trial.context_length].append(r)
+        return lengths
 
     @cached_property
     def _cells(self) -> Mapping[tuple[int, float], Sequence[Row]]:
