@@ -158,9 +158,12 @@ def _forms() -> tuple[tuple[str, re.Pattern[str]], ...]:
         # minute 12 and second 1; minute 12, and 1 second
         ("units", rf"()\b(?:{whole_minute})\s+{count}{joint}(?:{whole_second})\s+{count}"),
         ("units", rf"()\b(?:{whole_minute})\s+{count}{any_joint}{count}\s*(?:{second})"),
-        ("units", r"\bpt(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?\b"),
-        ("units", r"(?<!\d)(\d{1,2})h(\d{2})()(?!\d)"),
-        ("units", rf"(?<![\d:])()(\d{{1,3}})\s*(?:{minute})\s*(\d{{2}})(?=\W*$|[,;)])"),
+        ("units", r"\bpt(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?\b"),  # pt12m1s
+        ("units", r"(?<!\d)(\d{1,2})h(\d{2})()(?!\d)"),  # 1h02
+        (
+            "units",
+            rf"(?<![\d:])()(\d{{1,3}})\s*(?:{minute})\s*(\d{{2}})(?=\W*$|[,;)])",
+        ),  # 12 min 01
         ("clock", rf"{count}点{count}分(?:{count}秒)?"),  # the sign 12:01 read aloud
         ("clock", _COLONS),
         ("units", units),
@@ -175,7 +178,8 @@ def _unit(rule: str) -> str:
 
 def _whole(rule: str) -> str:
     """The units that are no abbreviations: minutes|minute."""
-    return "|".join(filter(re.compile("[a-z]{4,}").fullmatch, sorted(vocabulary(rule))[::-1]))
+    whole = [word for word in vocabulary(rule) if re.fullmatch("[a-z]{4,}", word)]
+    return "|".join(sorted(whole, reverse=True))
 
 
 def _small_numbers(spelt: NumberWords) -> str:
