@@ -160,10 +160,8 @@ def _forms() -> tuple[tuple[str, re.Pattern[str]], ...]:
         ("units", rf"()\b(?:{whole_minute})\s+{count}{any_joint}{count}\s*(?:{second})"),
         ("units", r"\bpt(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?\b"),  # pt12m1s
         ("units", r"(?<!\d)(\d{1,2})h(\d{2})()(?!\d)"),  # 1h02
-        (
-            "units",
-            rf"(?<![\d:])()(\d{{1,3}})\s*(?:{minute})\s*(\d{{2}})(?=\W*$|[,;)])",
-        ),  # 12 min 01
+        # 12 min 01
+        ("units", rf"(?<![\d:])()(\d{{1,3}})\s*(?:{minute})\s*(\d{{2}})(?=\W*$|[,;)])"),
         ("clock", rf"{count}点{count}分(?:{count}秒)?"),  # the sign 12:01 read aloud
         ("clock", _COLONS),
         ("units", units),
