@@ -171,7 +171,7 @@ async def _asked(client: Client, prompt: Prompt, experiment: Experiment) -> Answ
 
 def _sample_tokens(experiment: Experiment) -> int:
     """Tokens of haystack in a small request; a window may be made for the run's longest prompt."""
-    return min(SAMPLE_TOKENS, max(experiment.config.lengths))
+    return min(SAMPLE_TOKENS, experiment.longest)
 
 
 def counted_of(prompt: Prompt, answer: Answer | None) -> Counted | None:
@@ -210,7 +210,7 @@ def small_prompts(experiment: Experiment) -> list[Prompt]:
 
 def further_prompt(experiment: Experiment) -> Prompt:
     """One more prompt, of other lines and longer, as caches want; never beyond a run's longest."""
-    longest, seed = max(experiment.config.lengths), experiment.config.seed
+    longest, seed = experiment.longest, experiment.config.seed
     tokens = min(FURTHER_TOKENS, longest, max(SAMPLE_TOKENS, longest // 2))
     places = {seed, *(3 * tokens * k // _FURTHER_LINES for k in range(_FURTHER_LINES))}
     tour = stream_of(experiment.haystack, seed, 0)
@@ -230,8 +230,7 @@ def _small(experiment: Experiment, lines: Sequence[str]) -> Prompt:
 
 def _lines(experiment: Experiment) -> list[str]:
     """Lines evenly from the longest trial's stretch of haystack."""
-    longest = max(experiment.config.lengths)
-    tour = stream_of(experiment.haystack, experiment.config.seed, 0)
+    tour, longest = stream_of(experiment.haystack, experiment.config.seed, 0), experiment.longest
     places = sorted({tour.floor(longest * k // _SAMPLE_LINES).tokens for k in range(_SAMPLE_LINES)})
     return [tour.segment_at(tour.floor(place))[0] for place in places]
 
@@ -271,7 +270,8 @@ async def look_for_canaries(client: Client, experiment: Experiment) -> tuple[str
 
 async def _look(client: Client, experiment: Experiment, place: str) -> tuple[str, bool]:
     """What is found of one canary, and whether it is fine: not where only the long prompt fails."""
-    trial = _longest(experiment)
+    task, length = experiment.config.task, experiment.longest
+    trial = Trial(id="", task=task, context_length=length, depth_percent=0.0, epoch=0)
     planting, request = _planted(experiment, trial, place), client.provider.request
     alone = experiment.builder.bare(planting, [needle.text for needle in planting.needles])
     failed = "the canary check failed, and no trial was sent"
@@ -279,7 +279,7 @@ async def _look(client: Client, experiment: Experiment, place: str) -> tuple[str
     whole = experiment.builder.build(trial, planting)
     answer = await client.ask_or_raise(request(whole), failed)
     said = answer.response.text.strip()[:60] if answer.response else str(answer.error)
-    where = f"the {place} of {label_of(trial.context_length)}"
+    where = f"the {place} of {label_of(length)}"
     if answer.outcome is not Outcome.SCORED:
         return f"canary: {where} could not be asked about ({said})", True
     if _is_right(answer, planting):
@@ -302,13 +302,6 @@ def _planted(experiment: Experiment, trial: Trial, place: str) -> Planting:
     lines = [replace(n, text="\n".join([n.text] * _CANARY_LINES)) for n in planting.needles]
     question = plan.said("magic.number.question", key=asked.key)
     return planting_of(experiment.language, planting.opening, question, lines, [asked.value])
-
-
-def _longest(experiment: Experiment) -> Trial:
-    length = max(experiment.config.lengths)
-    return Trial(
-        id="", task=experiment.config.task, context_length=length, depth_percent=0.0, epoch=0
-    )
 
 
 def _is_right(answer: Answer, planting: Planting) -> bool:

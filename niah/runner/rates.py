@@ -83,7 +83,7 @@ class ToldRates:
 
 
 def retry_after_s(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
-    """Seconds to wait as the server asks: ``retry-after`` is in seconds too, or a date."""
+    """Seconds to wait as ``retry-after-ms`` asks, or ``retry-after`` in seconds or as a date."""
     try:
         if "retry-after-ms" in headers:
             return max(0.0, float(headers["retry-after-ms"]) / 1000)
