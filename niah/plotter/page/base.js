@@ -1,12 +1,14 @@
-// What every part uses: making elements (texts are always texts, never HTML), words, the address, unpacking.
+// What every part uses: elements (a text is never HTML), words, the address, unpacking.
 
 const byId = (id) => document.getElementById(id);
 const SVG = /^(svg|path|line|rect|circle|text|title|polyline)$/;
 const there = (part) => part !== false && part != null;
 
-/** An element. Attributes may be left out; "on…" are listeners; false and null are no attribute and no child. */
+/** An element. Attributes may be left out, "on…" are listeners, false and null are left out. */
 function h(tag, ...parts) {
-  const element = SVG.test(tag) ? document.createElementNS("http://www.w3.org/2000/svg", tag) : document.createElement(tag);
+  const element = SVG.test(tag)
+    ? document.createElementNS("http://www.w3.org/2000/svg", tag)
+    : document.createElement(tag);
   const attributes = parts[0]?.constructor === Object ? parts.shift() : {};
   for (const [key, value] of Object.entries(attributes))
     if (key.startsWith("on")) element.addEventListener(key.slice(2), value);
@@ -14,8 +16,10 @@ function h(tag, ...parts) {
   element.append(...parts.flat(Infinity).filter(there));
   return element;
 }
-const table = (head, rows) => h("div", { class: "scroll", tabindex: "0" }, h("table", h("thead", h("tr", head.map((name) => h("th", { scope: "col" }, name)))),
-  h("tbody", rows.map(([name, ...cells]) => h("tr", h("th", { scope: "row" }, name), cells.map((cell) => h("td", cell)))))));
+const table = (head, rows) => h("div", { class: "scroll", tabindex: "0" }, h("table",
+  h("thead", h("tr", head.map((name) => h("th", { scope: "col" }, name)))),
+  h("tbody", rows.map(([name, ...cells]) =>
+    h("tr", h("th", { scope: "row" }, name), cells.map((cell) => h("td", cell)))))));
 const swatch = (colour) => {
   const square = h("i");
   square.style.backgroundColor = colour;
@@ -23,7 +27,8 @@ const swatch = (colour) => {
 };
 
 // characters that would be unseen, or turn the order of others around: shown by their number
-const UNSEEN = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]/g;
+const UNSEEN = new RegExp("[\\u0000-\\u0008\\u000b-\\u001f\\u007f-\\u009f\\u200b-\\u200f" +
+  "\\u202a-\\u202e\\u2060-\\u2069\\ufeff\\ufff9-\\ufffb]", "g");
 
 /** A text from outside as nodes. */
 function seen(text) {
@@ -39,11 +44,15 @@ function seen(text) {
 }
 
 const short = (n, digits = 3) => Number(n.toPrecision(digits));
-const percent = (share) => (share == null ? "not measured" : share >= 0.9995 && share < 1 ? "99.9 %" : `${short(100 * share)} %`);
+function percent(share) {
+  if (share == null) return "not measured";
+  return share >= 0.9995 && share < 1 ? "99.9 %" : `${short(100 * share)} %`;
+}
 const count = (n) => n.toLocaleString("en");
 const seconds = (s) => `${short(s)} s`;
 const dollars = (d) => `$${d < 0.1 ? short(d, 2) : d.toFixed(2)}`;
-const interval = (r) => (r.low == null ? "" : `${Math.round(100 * r.low)} to ${Math.round(100 * r.high)} %`);
+const interval = (r) =>
+  (r.low == null ? "" : `${Math.round(100 * r.low)} to ${Math.round(100 * r.high)} %`);
 
 function lengthName(n) {
   for (const [unit, size] of [["M", 1e6], ["k", 1e3]])
@@ -51,7 +60,10 @@ function lengthName(n) {
   return String(n);
 }
 
-const place = (t) => `${t.length == null ? "" : `${lengthName(t.length)} tokens, `}${t.control || `depth ${t.depth} %`}`;
+function place({ length, depth, control }) {
+  const tokens = length == null ? "" : `${lengthName(length)} tokens, `;
+  return tokens + (control || `depth ${depth} %`);
+}
 const verdict = (t) => t.class || t.outcome;
 
 /** Colours of shares from 0 to 1, between given ones. */
@@ -66,24 +78,32 @@ function inkOn(rgb) {
   return 0.2126 * r + 0.7152 * g + 0.0722 * b < 0.19 ? "#fff" : "#16191d";
 }
 // viridis of matplotlib, and RdBu of ColorBrewer
-const VIRIDIS = [[0.267, 0.005, 0.329], [0.231, 0.318, 0.545], [0.129, 0.569, 0.551], [0.369, 0.789, 0.383], [0.993, 0.906, 0.144]];
-const RED_BLUE = [[0.404, 0, 0.122], [0.839, 0.376, 0.302], [0.969, 0.969, 0.969], [0.263, 0.576, 0.765], [0.02, 0.188, 0.38]];
+const VIRIDIS = [[0.267, 0.005, 0.329], [0.231, 0.318, 0.545], [0.129, 0.569, 0.551],
+  [0.369, 0.789, 0.383], [0.993, 0.906, 0.144]];
+const RED_BLUE = [[0.404, 0, 0.122], [0.839, 0.376, 0.302], [0.969, 0.969, 0.969],
+  [0.263, 0.576, 0.765], [0.02, 0.188, 0.38]];
 
 // what is looked at, kept in the address so that it can be sent
 const FIRST = 50; // trials that are listed at first
-const state = { run: 0, trial: null, cell: null, filters: {}, viridis: false, digits: true, shown: FIRST };
+const state = {
+  run: 0, trial: null, cell: null, filters: {}, viridis: false, digits: true, shown: FIRST,
+};
 const KEYS = ["outcome", "class", "control", "from", "to", "q"];
-const isCell = (c) => state.cell?.length === c.length && state.cell.depth === c.depth && state.cell.control === c.control;
+const isCell = ({ length, depth, control }) => state.cell?.length === length &&
+  state.cell.depth === depth && state.cell.control === control;
 
 function readAddress(runs) {
   const asked = new URLSearchParams(location.hash.slice(1));
   state.trial = asked.get("trial");
   const named = runs.findIndex((r) => r.name === asked.get("run"));
-  state.run = Math.max(0, named < 0 ? runs.findIndex((r) => r.trials.some((t) => t.id === state.trial)) : named);
+  const holds = (r) => r.trials.some((t) => t.id === state.trial);
+  state.run = Math.max(0, named < 0 ? runs.findIndex(holds) : named);
   const [length, depth, control] = (asked.get("cell") || "").split("/");
   const number = (text) => (text === "" ? null : Number(text));
-  state.cell = depth === undefined ? null : { length: number(length), depth: number(depth), control: control || null };
-  state.filters = Object.fromEntries(KEYS.filter((k) => asked.get(k)).map((k) => [k, asked.get(k)]));
+  state.cell = depth === undefined ? null
+    : { length: number(length), depth: number(depth), control: control || null };
+  const given = KEYS.filter((k) => asked.get(k));
+  state.filters = Object.fromEntries(given.map((k) => [k, asked.get(k)]));
 }
 
 function address(changes = {}) {
@@ -100,7 +120,8 @@ const keepAddress = () => history.replaceState(null, "", address());
 /** The data that stands in the page: gzip in base64. */
 async function unpack(base64) {
   const bytes = Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
-  return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"))).json();
+  const text = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+  return new Response(text).json();
 }
 
 let data; // see page_data

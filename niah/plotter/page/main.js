@@ -1,11 +1,17 @@
 // Put the page together, and follow the address.
 
 function recipeSection(r) {
-  const save = () => h("a", { href: URL.createObjectURL(new Blob([JSON.stringify(data)], { type: "application/json" })), download: `${r.name}.json` }).click();
-  const versions = Object.entries(r.versions).map(([k, v]) => h("div", h("span", `${k} `), h("span", { class: "code" }, String(v))));
-  return h("section", { "aria-label": "Recipe" }, h("h2", "Recipe"), h("div", { class: "facts" }, versions),
+  const save = () => {
+    const file = new Blob([JSON.stringify(data)], { type: "application/json" });
+    h("a", { href: URL.createObjectURL(file), download: `${r.name}.json` }).click();
+  };
+  const versions = Object.entries(r.versions).map(([name, value]) =>
+    h("div", h("span", `${name} `), h("span", { class: "code" }, String(value))));
+  return h("section", { "aria-label": "Recipe" },
+    h("h2", "Recipe"), h("div", { class: "facts" }, versions),
     h("p", "The same prompts and settings: save this as recipe.toml, then niah run recipe.toml"),
-    h("pre", { class: "code", tabindex: "0" }, r.toml), h("button", { onclick: save }, "save all data of this page"));
+    h("pre", { class: "code", tabindex: "0" }, r.toml),
+    h("button", { onclick: save }, "save all data of this page"));
 }
 
 function show(index) {
@@ -17,9 +23,13 @@ function show(index) {
 function draw() {
   const runs = data.runs, r = run(), several = runs.length > 1;
   [...byId("intro").children].forEach((part, i) => { part.hidden = i !== state.run; });
-  const lines = [...r.more, ...r.agreed.map((a) => `${a.who} and the score: ${a.said}`)]; // of controls, weak spots, opinions
-  byId("app").replaceChildren(...[several && [overview(runs), h("h2", { class: "name" }, r.name)], lines.map((line) => h("p", line)), heatSection(r), differenceSection(runs),
-    trialSection(r), curveSection([r, ...runs.filter((other) => other !== r)].slice(0, TONES.length)), recipeSection(r)].flat(Infinity).filter(there));
+  // of controls, weak spots, opinions
+  const lines = [...r.more, ...r.agreed.map((a) => `${a.who} and the score: ${a.said}`)];
+  const compared = [r, ...runs.filter((other) => other !== r)].slice(0, TONES.length);
+  const parts = [several && [overview(runs), h("h2", { class: "name" }, r.name)],
+    lines.map((line) => h("p", line)), heatSection(r), differenceSection(runs), trialSection(r),
+    curveSection(compared), recipeSection(r)];
+  byId("app").replaceChildren(...parts.flat(Infinity).filter(there));
   drawList();
 }
 
@@ -31,7 +41,9 @@ function follow() {
 
 async function start() {
   if (!("DecompressionStream" in window)) {
-    byId("app").append(h("p", { class: "warnings" }, "This browser is too old to unpack the trials: Chrome 80, Firefox 113, Safari 16.4 or newer can."));
+    const able = "Chrome 80, Firefox 113, Safari 16.4 or newer can";
+    const said = `This browser is too old to unpack the trials: ${able}.`;
+    byId("app").append(h("p", { class: "warnings" }, said));
     return;
   }
   data = await unpack(byId("data").textContent);

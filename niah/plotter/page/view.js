@@ -10,15 +10,18 @@ function markButtons(t) {
     const body = JSON.stringify({ run: data.served.names[state.run], trial: t.id, mark });
     const answer = await fetch("/mark", { method: "POST", headers, body }).catch(() => null);
     if (!answer || !answer.ok) {
-      status.textContent = answer ? await answer.text() : "the server is gone: start niah view again";
+      const gone = "the server is gone: start niah view again";
+      status.textContent = answer ? await answer.text() : gone;
       return;
     }
     t.mark = await answer.json();
     drawList();
     openTrial(t.id);
   };
-  return h("div", { class: "tools", role: "group", "aria-label": "Your opinion of the answer" }, "Your opinion:",
-    ["right", "wrong", "unclear"].map((m) => h("button", { "aria-pressed": String(Boolean(t.mark && t.mark.mark === m)), onclick: () => tell(m) }, m)), status);
+  const button = (mark) => h("button",
+    { "aria-pressed": String(t.mark?.mark === mark), onclick: () => tell(mark) }, mark);
+  const label = { class: "tools", role: "group", "aria-label": "Your opinion of the answer" };
+  return h("div", label, "Your opinion:", ["right", "wrong", "unclear"].map(button), status);
 }
 
 async function takeNews() {
@@ -32,14 +35,18 @@ async function takeNews() {
 
 /** Ask every two seconds whether there is news; what a person has in hand is not taken away. */
 function followServer() {
-  const status = h("p", { class: "tools" }, h("a", { href: "/" }, "all runs"), h("span", { class: "live", "aria-live": "polite" }));
+  const said = h("span", { class: "live", "aria-live": "polite" });
+  const status = h("p", { class: "tools" }, h("a", { href: "/" }, "all runs"), said);
   document.querySelector("main").prepend(status);
-  const said = status.lastChild;
+  const showNews = () => {
+    said.textContent = "";
+    takeNews();
+  };
   setInterval(async () => {
     const answer = document.hidden ? null : await fetch(`/stamp?${query()}`).catch(() => null);
     if (!answer || !answer.ok || (await answer.text()) === data.served.stamp) return;
     if (document.querySelector("dialog[open]") || byId("app").contains(document.activeElement)) {
-      said.replaceChildren(h("button", { onclick: () => { said.textContent = ""; takeNews(); } }, "there is news: show it"));
+      said.replaceChildren(h("button", { onclick: showNews }, "there is news: show it"));
     } else {
       await takeNews();
       said.textContent = `following: ${count(run().trials.length)} trials`;
