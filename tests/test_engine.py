@@ -302,8 +302,11 @@ def test_every_server_tells_the_same_log_probability(
     serve: Callable[[str, Mapping[str, Any]], object],
 ) -> None:
     provider = serve.__name__.replace("_", ".")
-    service = Service(provider=provider, model="m", base_url="http://h/v1", api_key="k")
-    steps = forced(service)("Q: 1?", "42")
+    extra = {"path": 1, "service": 2}  # fields of any name
+    service = Service(
+        provider=provider, model="m", base_url="http://h/v1", api_key="k", extra=extra
+    )
+    steps = forced(service, "Q: 1?", "42")
     request: HttpRequest = next(steps)
     with pytest.raises(StopIteration) as ended:
         while True:

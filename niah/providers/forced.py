@@ -21,10 +21,9 @@ Steps = Generator[HttpRequest, str, float | None]
 _FEW, _MANY = 64, 4_096  # candidates asked for first, and where the right one is not among them
 
 
-def forced(service: Service) -> Callable[[str, str], Steps]:
-    """What asks a service about a prompt and its target; others tell of right answers only."""
-    ask = _SERVERS.get(service.provider, _openai)
-    return lambda prompt, target: ask(service, prompt, target)
+def forced(service: Service, prompt: str, target: str) -> Steps:
+    """Ask a service about a prompt and its target; others tell of right answers only."""
+    return _SERVERS.get(service.provider, _openai)(service, prompt, target)
 
 
 def _llama_cpp(service: Service, prompt: str, target: str) -> Steps:
@@ -101,8 +100,8 @@ _SERVERS: Mapping[str, Callable[[Service, str, str], Steps]] = {
 }
 
 
-def _told(service: Service, path: str, **table: Any) -> Generator[HttpRequest, str, Any]:
-    """What a route answers to a table."""
+def _told(service: Service, path: str, /, **table: Any) -> Generator[HttpRequest, str, Any]:
+    """What a route answers to a table; a field of it may have any name."""
     headers = {"Content-Type": "application/json", **service.key_headers("Authorization")}
     body = json.dumps(table).encode()
     return json_in((yield HttpRequest(url=service.url(path), headers=headers, body=(body,))))

@@ -153,7 +153,7 @@ class TrialRunner:
         prompt = await self._aside(partial(self._experiment.prompt, result.trial))
         budget = service.reply_field or getattr(provider, "reply_field", "max_tokens")
         asked_of = replace(service, extra={**service.extra, budget: prompt.reply_tokens})
-        steps, nats = forced(asked_of)(prompt.text, result.targets[0]), None
+        steps, nats = forced(asked_of, prompt.text, result.targets[0]), None
         try:
             request = next(steps)
             while (body := await self._client.fetch(request, FORCED_S)) is not None:
