@@ -107,8 +107,8 @@ def chapter(language: str, number: int) -> tuple[Segment, ...]:
             f"there is no synthetic chapter {number}; chapters go from 0 to {CHAPTERS - 1}"
         )
     grammar = grammar_of(language)
-    talk = _Conversation(grammar, language, number)
-    return tuple(_timed(talk.lines(), grammar.milliseconds_a_character))
+    lines = _conversation(grammar, language, number)
+    return tuple(_timed(lines, grammar.milliseconds_a_character))
 
 
 class _Deck(Generic[T]):
@@ -147,41 +147,33 @@ class _Scene(dict[str, str]):
         return self[slot]
 
 
-class _Conversation:
-    """One chapter: what is dealt, and the lines that come of it."""
-
-    def __init__(self, grammar: Grammar, language: str, number: int) -> None:
-        self._language = language
-        self._draw = draw = Draw(0, "synthetic chapter", language, number)
-        self._shapes = _Deck(draw, grammar.shapes)
-        self._people = _Deck(draw, grammar.people)
-        self._topics = _Deck(draw, list(grammar.topics))
-        self._words = {
-            topic: {slot: _Deck(draw, words[slot]) for slot in OF_TOPIC}
-            for topic, words in grammar.topics.items()
-        }
-        self._lines = {
-            role: [pattern.lines(number) for pattern in patterns]
-            for role, patterns in grammar.patterns.items()
-        }
-        self._patterns = {role: _Deck(draw, range(len(rows))) for role, rows in self._lines.items()}
-        self._exchanges = ROUNDS * len(grammar.shapes)
-
-    def lines(self) -> Iterator[str]:
-        cuts = sorted(self._draw.shuffled(range(1, self._exchanges))[: RUNS - 1])
-        before = ""
-        for first, stop in itertools.pairwise((0, *cuts, self._exchanges)):
-            words = self._words[self._topics.deal()]
-            cast = [self._people.deal() for _ in range(_CAST)]
-            people = _Deck(self._draw, cast)
-            for exchange in range(first, stop):
-                scene = _Scene(words, self._language, before=before, **people.deal())
-                roles = self._shapes.deal()
-                if before and exchange == first:
-                    roles = (OPENING, *roles)
-                for role in roles:
-                    yield next(self._lines[role][self._patterns[role].deal()]).format_map(scene)
-                before = scene.get("noun", before)
+def _conversation(grammar: Grammar, language: str, number: int) -> Iterator[str]:
+    """The lines of one chapter, of what is dealt for it."""
+    draw = Draw(0, "synthetic chapter", language, number)
+    shapes, everybody = _Deck(draw, grammar.shapes), _Deck(draw, grammar.people)
+    topics = _Deck(draw, list(grammar.topics))
+    words = {
+        topic: {slot: _Deck(draw, known[slot]) for slot in OF_TOPIC}
+        for topic, known in grammar.topics.items()
+    }
+    patterns = {
+        role: _Deck(draw, [pattern.lines(number) for pattern in forms])
+        for role, forms in grammar.patterns.items()
+    }
+    exchanges = ROUNDS * len(grammar.shapes)
+    cuts = sorted(draw.shuffled(range(1, exchanges))[: RUNS - 1])
+    before = ""
+    for first, stop in itertools.pairwise((0, *cuts, exchanges)):
+        topic = topics.deal()
+        people = _Deck(draw, [everybody.deal() for _ in range(_CAST)])
+        for exchange in range(first, stop):
+            scene = _Scene(words[topic], language, before=before, **people.deal())
+            roles = shapes.deal()
+            if before and exchange == first:
+                roles = (OPENING, *roles)
+            for role in roles:
+                yield next(patterns[role].deal()).format_map(scene)
+            before = scene.get("noun", before)
 
 
 def _timed(lines: Iterator[str], milliseconds_a_character: int) -> Iterator[Segment]:
@@ -235,9 +227,9 @@ def grammar_of(language: str) -> Grammar:
     patterns: dict[str, tuple[Pattern, ...]] = {}
     for role, lines in vocabulary["lines"].items():
         uses = _uses(role, shapes, len(lines))
-        columns = [own_columns(vocabulary, line) for line in lines]
         patterns[role] = tuple(
-            _pattern(own, uses, (language, role, index)) for index, own in enumerate(columns)
+            _pattern(own_columns(vocabulary, line), uses, (language, role, index))
+            for index, line in enumerate(lines)
         )
     male, female = vocabulary["pronouns"]
     women, names = frozenset(vocabulary["women"]), vocabulary["lists"]["name"]
