@@ -377,7 +377,7 @@ def test_a_needle_goes_to_the_nearest_boundary_or_to_a_sentence_end_a_little_fur
     assert 0 <= further <= FURTHER_TOKENS
     if found != nearest:
         assert found.tokens <= most
-        assert ends_sentence(tour.segment_at(tour.floor(found.tokens - 1))[0])
+        assert ends_sentence(tour.line_at(found.tokens - 1))
     if tokens == 0:
         assert found.tokens == 0
 

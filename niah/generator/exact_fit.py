@@ -61,14 +61,10 @@ class Tail:
         self._room = room
         self._late = late
         self._closing = closing
-        lines: list[str] = []
-        self._ends = [start.tokens]  # haystack tokens before each line, and behind the last
-        here = start
-        while here.tokens < room + TAIL_TOKENS:
-            lines.append(tour.segment_at(here)[0])
-            here = tour.after(here)
-            self._ends.append(here.tokens)
-        self._source = "\n".join(lines)
+        begins = list(_boundaries(tour, start.tokens, room + TAIL_TOKENS - 1))
+        # haystack tokens before each line, and behind the last
+        self._ends = [*(here.tokens for here in begins), tour.after(begins[-1]).tokens]
+        self._source = "\n".join(tour.line_at(here.tokens) for here in begins)
         self.fixed_tokens = tokenizer.count(closing) + sum(p.count for p in late)
 
     def cuts(self, tokens: int) -> Iterator[tuple[str, Placements]]:
@@ -145,7 +141,7 @@ def boundary_for(tour: HaystackStream, tokens: float, most: int) -> Boundary:
         return nearest
     reach = abs(nearest.tokens - tokens) + FURTHER_TOKENS
     near = _boundaries(tour, max(1, tokens - reach), min(most, tokens + reach))
-    ends = [b for b in near if ends_sentence(tour.segment_at(tour.floor(b.tokens - 1))[0])]
+    ends = [b for b in near if ends_sentence(tour.line_at(b.tokens - 1))]
     return min(ends, key=lambda b: abs(b.tokens - tokens), default=nearest)
 
 

@@ -20,7 +20,7 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import compress, pairwise
+from itertools import chain, compress, pairwise
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -109,11 +109,8 @@ def cached_block(
 
 def _speech(episodes: Iterable[Sequence[Segment]]) -> Arrays:
     """Everything about the episodes but their tokens, as flat arrays."""
-    segments: list[Segment] = []
-    edges = [0]
-    for episode in episodes:
-        segments += episode
-        edges.append(len(segments))
+    spoken = list(episodes)
+    segments = list(chain.from_iterable(spoken))
     lines = [s.text.encode() + b"\n" for s in segments]
     return {
         "utf8": np.frombuffer(b"".join(lines), dtype=np.uint8),
@@ -121,7 +118,7 @@ def _speech(episodes: Iterable[Sequence[Segment]]) -> Arrays:
         "start_s": np.array([s.start_s for s in segments], dtype=np.float64),  # None is NaN
         "end_s": np.array([s.end_s for s in segments], dtype=np.float64),
         "begins": np.array([s.begins for s in segments], dtype=np.uint8),
-        "edges": np.array(edges, dtype=np.int64),
+        "edges": _cumulated([len(episode) for episode in spoken]),
     }
 
 
@@ -347,13 +344,13 @@ class HaystackStream:
 
     def after(self, boundary: Boundary) -> Boundary:
         """The next boundary."""
-        _, tokens = self.segment_at(boundary)
-        return self.floor(boundary.tokens + tokens)
-
-    def segment_at(self, boundary: Boundary) -> tuple[str, int]:
-        """Text and tokens (newline included) of the segment behind a boundary."""
         block, segment = self._spans[boundary.span].block, boundary.segment
-        return block.text(segment), block.tokens_between(segment, segment + 1)
+        return self.floor(boundary.tokens + block.tokens_between(segment, segment + 1))
+
+    def line_at(self, tokens: int) -> str:
+        """The segment behind the last boundary with at most that many tokens before it."""
+        here = self.floor(tokens)
+        return self._spans[here.span].block.text(here.segment)
 
     def pieces(self, start: Boundary, stop: Boundary) -> Iterator[memoryview]:
         """The bytes between two boundaries, without copying them."""

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain, cycle
 
 import numpy as np
 
 from niah.errors import PromptError
-from niah.generator.haystack import Corpus, Haystack, Span, corpus_of
+from niah.generator.haystack import Corpus, Haystack, HaystackStream, Span, corpus_of
 from niah.generator.tokenizers import Tokenizer
 from niah.records import Passage, Segment, Transcript
 from niah.text.seeded import Draw
@@ -25,16 +26,9 @@ SLACK_TOKENS = 48  # of the tail, which reads a little further than the prompt g
 class Turned:
     """A corpus seen from one passage."""
 
-    opening: Sequence[Span]  # up to the end of the passage; empty where it is left out
-    ring: Sequence[Span]  # from behind the passage round to just before it
+    tour: HaystackStream  # once round, and round again for the few tokens that are read ahead
     before: int  # tokens ahead of the passage
     tokens: int  # of the passage
-
-    def walk(self) -> Iterator[Span]:
-        """Once round, and round again for the few tokens that are read ahead."""
-        yield from self.opening
-        while True:
-            yield from self.ring
 
 
 def turned_to(
@@ -52,7 +46,7 @@ def turned_to(
     block, start, stop = haystack.episodes[passage.episode]
     others = [i for i in range(len(haystack.episodes)) if i != passage.episode]
     shuffled = Draw(seed, "passage", epoch).shuffled(others)
-    ring = [
+    ring = [  # from behind the passage round to just before it
         *_without(passage, passage.episode, Span(block, passage.stop, stop)),
         *(span for i in shuffled for span in _without(passage, i, haystack.episodes[i])),
         *_without(passage, passage.episode, Span(block, start, passage.first)),
@@ -66,8 +60,9 @@ def turned_to(
             f" too few for {room} in which the passage stands once;"
             f" add to {whole} or ask for shorter contexts"
         )
+    unique = haystack.unique_tokens()
     if not passage.present:
-        return Turned(opening=(), ring=ring, before=0, tokens=asked.tokens)
+        return Turned(tour=HaystackStream(cycle(ring), unique), before=0, tokens=0)
     most = room - asked.tokens - SLACK_TOKENS // 4
     if most < 0:
         raise PromptError(
@@ -76,8 +71,8 @@ def turned_to(
         )
     wanted = min(most, round((room - asked.tokens) * depth / 100))
     lead = list(_lead(ring, wanted, most))[::-1]
-    before = sum(span.tokens for span in lead)
-    return Turned(opening=[*lead, asked], ring=ring, before=before, tokens=asked.tokens)
+    tour = HaystackStream(chain([*lead, asked], cycle(ring)), unique)
+    return Turned(tour=tour, before=sum(span.tokens for span in lead), tokens=asked.tokens)
 
 
 def _without(passage: Passage, episode: int, span: Span) -> Iterator[Span]:

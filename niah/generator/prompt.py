@@ -87,8 +87,7 @@ class Builder:
             self._marked = {key: marked}
             haystack, passage = marked.corpus, marked.moved(passage)
         turned = turned_to(haystack, passage, self.seed, trial.epoch, room, trial.depth_percent)
-        tour = HaystackStream(turned.walk(), haystack.unique_tokens())
-        prompt = self._built(tour, trial, planting, room)
+        prompt = self._built(turned.tour, trial, planting, room)
         if not passage.present:
             return prompt
         place = Placement(

@@ -214,7 +214,7 @@ def further_prompt(experiment: Experiment) -> Prompt:
     tokens = min(FURTHER_TOKENS, longest, max(SAMPLE_TOKENS, longest // 2))
     places = {seed, *(3 * tokens * k // _FURTHER_LINES for k in range(_FURTHER_LINES))}
     tour = stream_of(experiment.haystack, seed, 0)
-    lines = list(dict.fromkeys(tour.segment_at(tour.floor(place))[0] for place in sorted(places)))
+    lines = list(dict.fromkeys(map(tour.line_at, sorted(places))))
     return _small(experiment, _thinned(lines, experiment.tokenizer, tokens))
 
 
@@ -232,7 +232,7 @@ def _lines(experiment: Experiment) -> list[str]:
     """Lines evenly from the longest trial's stretch of haystack."""
     tour, longest = stream_of(experiment.haystack, experiment.config.seed, 0), experiment.longest
     places = sorted({tour.floor(longest * k // _SAMPLE_LINES).tokens for k in range(_SAMPLE_LINES)})
-    return [tour.segment_at(tour.floor(place))[0] for place in places]
+    return [tour.line_at(place) for place in places]
 
 
 def _thinned(lines: list[str], tokenizer: Tokenizer, most: int) -> list[str]:
