@@ -15,7 +15,7 @@ import tempfile
 import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -84,8 +84,7 @@ def _read(folder: Path, mapped: bool) -> Arrays | None:
         paths = {name: folder / f"{name}.npy" for name in checksums}
         if any(_checksum(path) != checksums[name] for name, path in paths.items()):
             return None
-        mode: Literal["r"] | None = "r" if mapped else None
-        return {name: np.load(path, mmap_mode=mode) for name, path in paths.items()}
+        return {n: np.load(path, mmap_mode="r" if mapped else None) for n, path in paths.items()}
     except (OSError, ValueError, AttributeError):
         return None
 

@@ -94,16 +94,15 @@ def read_manifest(name: str) -> Manifest:
     path = folder / MANIFEST
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
-        episodes = tuple(Episode(**entry) for entry in table["episodes"])
-        language, licence, source = table["language"], table["licence"], table["source"]
+        language = table["language"]
         if language not in (*LANGUAGES, "mixed"):
             raise KeyError(f"language {language!r} is none of {', '.join(LANGUAGES)}, mixed")
         return Manifest(
             folder=folder.resolve(),
             language=language,
-            licence=licence,
-            source=source,
-            episodes=episodes,
+            licence=table["licence"],
+            source=table["source"],
+            episodes=tuple(Episode(**entry) for entry in table["episodes"]),
         )
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise HaystackError(
@@ -189,11 +188,11 @@ def _corpus(name: str, episodes: Sequence[Transcript], tokenizer: Tokenizer) -> 
 
 def _block(manifest: Manifest, tokenizer: Tokenizer) -> TokenizedText:
     """All episodes of a manifest; parsed only where the cache does not hold them."""
+    files = _checked_files(manifest)
 
     def read() -> Iterable[Sequence[Segment]]:
-        return (transcript.segments for transcript in read_episodes(manifest))
+        return (read_transcript(file).segments for file in files)
 
-    _checked_files(manifest)
     parts = [[e.sha256, Path(e.file).suffix] for e in manifest.episodes]
     return cached_block("transcripts", parts, read, tokenizer)
 
@@ -237,11 +236,11 @@ def add_haystack(
     files = list(_files(paths))
     _check_names(files)
     transcripts = [read_transcript(f) for f in files]
-    recordings = [checked_recording(f, t) for f, t in zip(files, transcripts, strict=True)]
+    recordings = list(map(checked_recording, files, transcripts))
     _check_names(sorted({r for r in recordings if r is not None}))
     language = language_of_all([t.language for t in transcripts])
-    episodes = [_entry(*of_one) for of_one in zip(files, transcripts, recordings, strict=True)]
     head = _rows({"language": language, "licence": licence, "source": source})
+    episodes = map(_entry, files, transcripts, recordings)
     _write_folder(folder, [*files, *filter(None, recordings)], head + "".join(episodes))
     return read_manifest(str(folder))
 
