@@ -91,8 +91,7 @@ def request_line(
 
 def id_in(request: bytes) -> str:
     """The id in a line of requests."""
-    table = json_in(request.decode())
-    return str(table.get("custom_id") or table.get("key") or table.get("id"))
+    return str(_id_of(json_in(request.decode())))
 
 
 def answer_in(line: bytes) -> BatchAnswer:
@@ -100,7 +99,7 @@ def answer_in(line: bytes) -> BatchAnswer:
     table = json_in(line.decode())
     if not isinstance(table, dict):
         raise ValueError("no object")
-    request_id = table.get("custom_id") or table.get("key") or table.get("id")
+    request_id = _id_of(table)
     if not isinstance(request_id, str):
         raise ValueError("no custom_id, key or id")
     if isinstance(table.get("text"), str):
@@ -110,6 +109,10 @@ def answer_in(line: bytes) -> BatchAnswer:
     if isinstance(table.get("result"), dict):
         return _of_anthropic(request_id, table["result"])
     return _of_openai_or_gemini(request_id, table)
+
+
+def _id_of(table: Mapping[str, Any]) -> object:
+    return table.get("custom_id") or table.get("key") or table.get("id")
 
 
 def _of_anthropic(request_id: str, result: Mapping[str, Any]) -> BatchAnswer:

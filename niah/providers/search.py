@@ -27,7 +27,7 @@ class Search:
         text, question = _parted(prompt)
         self._lines = _lines(text)
         self._query = terms_of(question)
-        self._index = _Index(list(map(terms_of, self._lines))) if self._lines else None
+        self._index = Ranking(list(map(terms_of, self._lines))) if self._lines else None
 
     def answer(self, way: str) -> str:
         """The lines that a way of searching finds for the question, quoted; "" without any."""
@@ -35,22 +35,19 @@ class Search:
         return "\n".join(self._lines[i] for i in found)
 
 
-class _Index(Ranking):
-    """Lines that can be ranked, and the good ones among them."""
-
-    def hits(self, query: Sequence[str]) -> list[int]:
-        """The lines that are about as good as the best one, in the order of the text."""
-        scores = self.scores(query)
-        best = float(scores.max())
-        return [int(i) for i in np.flatnonzero(scores >= AS_GOOD * best)] if best > 0 else []
-
-
-def _best(index: _Index, query: Sequence[str]) -> list[int]:
+def _best(index: Ranking, query: Sequence[str]) -> list[int]:
     scores = index.scores(query)
     return [int(scores.argmax())] if scores.max() > 0 else []
 
 
-def _chain(index: _Index, query: Sequence[str]) -> list[int]:
+def _hits(index: Ranking, query: Sequence[str]) -> list[int]:
+    """The lines that are about as good as the best one, in the order of the text."""
+    scores = index.scores(query)
+    best = float(scores.max())
+    return np.flatnonzero(scores >= AS_GOOD * best).tolist() if best > 0 else []
+
+
+def _chain(index: Ranking, query: Sequence[str]) -> list[int]:
     """The best line, then the best one for the new words in it, and so on while one is good."""
     found: list[int] = []
     seen, least = set[str](), 0.0
@@ -65,11 +62,11 @@ def _chain(index: _Index, query: Sequence[str]) -> list[int]:
     return found
 
 
-WAYS: Mapping[str, Callable[[_Index, Sequence[str]], list[int]]] = {
+WAYS: Mapping[str, Callable[[Ranking, Sequence[str]], list[int]]] = {
     "": _best,
-    "first": lambda index, query: index.hits(query)[:1],
-    "last": lambda index, query: index.hits(query)[-1:],
-    "all": lambda index, query: index.hits(query),
+    "first": lambda index, query: _hits(index, query)[:1],
+    "last": lambda index, query: _hits(index, query)[-1:],
+    "all": _hits,
     "again": lambda index, query: _chain(index, query)[-1:],  # where the chain ends
     "chain": _chain,
 }

@@ -166,8 +166,8 @@ class Function(OpenAI):
         return answer, None
 
 
-def function(answers: Answers, name: str | None = None) -> Function:
-    """The provider of a function, called by its own name where none is given."""
-    model = name or str(getattr(answers, "__name__", type(answers).__name__))
+def function(answers: Answers) -> Function:
+    """The provider of a function, called by its own name."""
+    model = str(getattr(answers, "__name__", type(answers).__name__))
     service = Service(provider=FUNCTION, model=model, base_url="http://function.invalid/v1")
     return Function(service=service, answers=answers)

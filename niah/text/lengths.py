@@ -48,9 +48,7 @@ def lengths_of(value: Given) -> tuple[int, ...]:
     "1k..1M:7" are 7 lengths in equal ratios, rounded to two digits or as many as keep them apart.
     """
     lengths = {length for item in _items(value) for length in _lengths_in(str(item))}
-    if not lengths:
-        raise ConfigError("lengths is empty; give at least one, like 1k,2k,4k")
-    return _bounded("lengths", sorted(lengths))
+    return _rising("lengths", lengths, "1k,2k,4k")
 
 
 def _lengths_in(item: str) -> list[int]:
@@ -107,17 +105,17 @@ def depths_of(value: Given) -> tuple[float, ...]:
             raise ConfigError(
                 f"depths {item!r}: a range is start:stop:step in percent, like 0:100:25"
             )
-    if not depths:
-        raise ConfigError("depths is empty; give at least one, like 0,50,100")
-    return _bounded("depths", sorted(depths))
+    return _rising("depths", depths, "0,50,100")
 
 
-def _bounded(what: str, values: list[_Number]) -> tuple[_Number, ...]:
+def _rising(what: str, values: set[_Number], example: str) -> tuple[_Number, ...]:
+    if not values:
+        raise ConfigError(f"{what} is empty; give at least one, like {example}")
     if len(values) >= MOST:
         raise ConfigError(
             f"{what}: {len(values)} or more values; at most {MOST - 1} make sense in one run"
         )
-    return tuple(values)
+    return tuple(sorted(values))
 
 
 def _items(value: Given) -> list[str | float]:

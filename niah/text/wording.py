@@ -96,10 +96,6 @@ class Wording:
         """A list of tables."""
         return tuple(self._at(key))
 
-    def keys(self, key: str) -> tuple[str, ...]:
-        """The keys of a table, in the order of the file."""
-        return tuple(self._at(key))
-
     def _at(self, key: str) -> Any:
         here: Any = self._table
         for part in key.split("."):
