@@ -22,7 +22,7 @@ READERS = ("simulated", *READS)  # providers of simulated readers
 _MEANINGLESS = ("base_url", "api_key_env", "api_key_file", "reply_field", "headers")
 # for a function
 _OF_SERVERS = (*_MEANINGLESS, "extra", "engine", "mmproj", "target_logprob", "cache_marks")
-_WITH_PROMPTS = ("prompts", "tokenizer", "seed")  # keys of prompts that mean something with them
+_WITH_PROMPTS = {"prompts", "tokenizer", "seed"}  # keys of prompts that mean something with them
 _NOT_ADAPTIVE = ("epochs", "order", "controls", "aligned")
 # keys of a delivery, and what of delivery or sent_as begins with when they mean something
 _USED_BY = {
@@ -58,8 +58,7 @@ def chunking_of(config: RunConfig) -> Chunking:
 def completed(config: RunConfig, own: Own = NOTHING, *, key_needed: bool = True) -> RunConfig:
     """The config with its model's default filled in and all names checked; nothing is opened yet.
 
-    A provider that was handed over brings its own address and key. Raises UnknownName or
-    ConfigError.
+    A provider handed over brings its own address and key. Raises UnknownName or ConfigError.
     """
     hide(*secrets_in(config.model_dump()))
     check_used(config, own)
@@ -114,7 +113,7 @@ def check_used(config: RunConfig, own: Own = NOTHING) -> None:
         check_provider(config)
     for key in _OF_SERVERS:
         if config.provider == FUNCTION and getattr(config, key):
-            raise ConfigError(f"{key} has no meaning for a model that is a function; leave it out")
+            raise _meaningless(key, "for a model that is a function; leave it out")
     task = own.task_for(config)
     _check_delivery(config, task)
     _check_adaptive(config)
@@ -127,28 +126,24 @@ def check_used(config: RunConfig, own: Own = NOTHING) -> None:
             raise ConfigError(said + listed(users, len(users), len(said)))
 
 
+def _meaningless(key: str, why: str) -> ConfigError:
+    return ConfigError(f"{key} has no meaning {why}")
+
+
 def check_provider(config: RunConfig) -> None:
     """Raises UnknownName for a provider that is not there, ConfigError for what it would ignore."""
-    known, given = known_provider(config.provider), config.model_fields_set
+    known, name = known_provider(config.provider), config.provider
     for key in _MEANINGLESS:
-        if key in given and getattr(config, key) and known.embedded:
-            raise ConfigError(
-                f"{key} has no meaning for provider {config.provider!r};"
-                " leave it out, or use openai"
-            )
+        if getattr(config, key) and known.embedded:
+            raise _meaningless(key, f"for provider {name!r}; leave it out, or use openai")
     for key in ("engine", "mmproj"):
-        if getattr(config, key) and config.provider != "local":
-            raise ConfigError(
-                f"{key} has no meaning for provider {config.provider!r}, only for 'local';"
-                " leave it out"
-            )
+        if getattr(config, key) and name != "local":
+            raise _meaningless(key, f"for provider {name!r}, only for 'local'; leave it out")
     if config.target_logprob:
         _check_logprob(config)
     if config.cache_marks and not known.marks:
-        marking = ", ".join(name for name, entry in PROVIDERS.items() if entry.marks)
-        raise ConfigError(
-            f"cache_marks has no meaning for {config.provider!r}, only for {marking}; leave it out"
-        )
+        marking = ", ".join(other for other, entry in PROVIDERS.items() if entry.marks)
+        raise _meaningless("cache_marks", f"for {name!r}, only for {marking}; leave it out")
     if config.api_key_env and config.api_key_file:
         raise ConfigError("api_key_env and api_key_file both name a key; leave one of them out")
 
@@ -181,9 +176,7 @@ def _check_delivery(config: RunConfig, task: Task) -> None:
         given = key in config.model_fields_set and getattr(config, key) is not None
         used = config.delivery.startswith(users) or config.sent_as.startswith(users)
         if given and not used and key not in task.OPTIONS:
-            raise ConfigError(
-                f"{key} has no meaning here; leave it out, or use {' or '.join(users)}"
-            )
+            raise _meaningless(key, f"here; leave it out, or use {' or '.join(users)}")
     chunking = chunking_of(config)
     if chunking.overlap >= chunking.tokens:
         raise ConfigError(
@@ -192,9 +185,8 @@ def _check_delivery(config: RunConfig, task: Task) -> None:
         )
     _check_form(config)
     if config.sent_as == "speech" and config.media_share < 100 and "tolerance_s" in task.OPTIONS:
-        raise ConfigError(
-            f"media_share has no meaning for task {config.task!r}: times are those of one recording"
-        )
+        why = f"for task {config.task!r}: times are those of one recording"
+        raise _meaningless("media_share", why)
     if bool(config.embed_url) != bool(config.embed_model):
         raise ConfigError("embed_url and embed_model belong together; give both")
     if config.embed_key_env and not config.embed_url:
@@ -222,24 +214,18 @@ def _check_form(config: RunConfig) -> None:
             " --tts 'flite -voice rms -f {text} -o {wav}', or another"
         )
     if config.provider == "ollama" and config.sent_as.startswith("tools"):
-        raise ConfigError(
-            "sent_as 'tools' has no meaning for provider 'ollama'; use openai with its address"
-        )
+        raise _meaningless("sent_as 'tools'", "for provider 'ollama'; use openai with its address")
 
 
 def _check_adaptive(config: RunConfig) -> None:
     """Raises ConfigError for settings that an adaptive run, or any other, would ignore."""
     for key in ("bisect", "threshold", "trials_per_length"):
         if key in config.model_fields_set and not config.adaptive:
-            raise ConfigError(
-                f"{key} has no meaning without adaptive; set that too, or leave it out"
-            )
+            raise _meaningless(key, "without adaptive; set that too, or leave it out")
     ignored = [key for key in _NOT_ADAPTIVE if not _is_usual(config, key)]
     if config.adaptive and ignored:
-        raise ConfigError(
-            f"{ignored[0]} has no meaning for an adaptive run, which chooses its own trials;"
-            " leave it out, or set trials_per_length"
-        )
+        why = "for an adaptive run, which chooses its own trials"
+        raise _meaningless(ignored[0], f"{why}; leave it out, or set trials_per_length")
 
 
 def _check_prompts(config: RunConfig) -> None:
@@ -247,13 +233,10 @@ def _check_prompts(config: RunConfig) -> None:
     if config.prompts is None:
         return
     ours = ("grid", "prompts", "controls")
-    keys = [key for key in config.model_fields_set if decides(key) in ours]
-    beside = [key for key in keys if key not in _WITH_PROMPTS]
-    beside += [key for key in ("delivery", "sent_as") if not _is_usual(config, key)]
+    beside = {key for key in config.model_fields_set if decides(key) in ours} - _WITH_PROMPTS
+    beside |= {key for key in ("delivery", "sent_as") if not _is_usual(config, key)}
     if beside:
-        raise ConfigError(
-            f"{min(beside)} has no meaning with --prompts, which names whole prompts; leave it out"
-        )
+        raise _meaningless(min(beside), "with --prompts, which names whole prompts; leave it out")
 
 
 def _is_usual(config: RunConfig, key: str) -> bool:
