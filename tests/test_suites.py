@@ -256,7 +256,7 @@ def test_a_summary_of_a_suite_keeps_every_figure_in_any_width(columns: int) -> N
         ),
         "single": grid_with(),
     }
-    suite = Suite(name="quick", summary="", configs={})
+    suite = Suite(name="quick", configs={})
     console = Console(width=columns, record=True, file=io.StringIO())
     console.print(summary_view(f"suite {suite.name}", grids, columns))
     lines = console.export_text().splitlines()

@@ -21,7 +21,6 @@ class Suite:
     """A named set of runs."""
 
     name: str
-    summary: str
     configs: Mapping[str, RunConfig]  # by the name of the run's folder
 
 
@@ -32,7 +31,7 @@ def suite_names() -> dict[str, Path]:
 
 def suite_summaries() -> dict[str, str]:
     """One line on each of them."""
-    return {name: _table(path).get("summary", "") for name, path in suite_names().items()}
+    return {name: _table(path)["summary"] for name, path in suite_names().items()}
 
 
 def read_suite(name: str, flags: Mapping[str, Any]) -> Suite:
@@ -58,14 +57,14 @@ def read_suite(name: str, flags: Mapping[str, Any]) -> Suite:
         if run_name in configs:
             raise ConfigError(f"{path}: two runs are called {run_name!r}; give one another name")
         configs[run_name] = _config(path, run_name, table["shared"], run, flags)
-    return Suite(name=path.stem, summary=table.get("summary", ""), configs=configs)
+    return Suite(name=path.stem, configs=configs)
 
 
 def _table(path: Path) -> dict[str, Any]:
-    table = table_in(path)
-    shared, runs = table.setdefault("shared", {}), table.get("runs")
-    is_summed_up = isinstance(table.get("summary", ""), str)
-    if not isinstance(shared, dict) or not is_summed_up or not _are_runs(runs):
+    """A suite's file, with its shared settings and its summary, perhaps empty ones."""
+    table = {"summary": "", "shared": {}, **table_in(path)}
+    shared, is_summed_up = table["shared"], isinstance(table["summary"], str)
+    if not isinstance(shared, dict) or not is_summed_up or not _are_runs(table.get("runs")):
         raise ConfigError(
             f"{path}: not a suite;"
             " it holds a summary, [shared] settings and [[runs]] with a task each"
