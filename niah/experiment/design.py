@@ -1,7 +1,6 @@
 """What a run asks for, as a record: all of its config that verdicts, pictures, comparisons need.
 
-It is written into the header of a run. Of logs that an older niah wrote it is made from their
-config.
+It is written into the header of a run; for logs of an older niah it is made from their config.
 """
 
 from __future__ import annotations
@@ -10,13 +9,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from niah.errors import UnknownName
-from niah.experiment.config import decides
+from niah.experiment.config import RunConfig, decides
 from niah.records import Design
 from niah.tasks import Task, depth_of, task_of
 
 PROMPTS = ("grid", "prompts", "scores")  # what runs must agree in to be compared
-# not worth a word in a label
-_ORDINARY = {"value_kind": "number", "placement": "spread", "ask_for": "latest"}
 _LABELS = {"value_kind": "values", "placement": "needles"}
 
 
@@ -67,7 +64,7 @@ def _known(name: str) -> Task | None:
 
 
 def _unusual(config: Mapping[str, Any], key: str) -> bool:
-    return config.get(key) not in (None, _ORDINARY[key])
+    return config.get(key) not in (None, RunConfig.model_fields[key].default)
 
 
 def model_label(provider: str, model: str) -> str:
