@@ -53,14 +53,13 @@ def lines_of(
 ) -> Iterator[dict[str, object]]:
     """The prompts of an experiment, built one after the other.
 
-    ``small`` ones stand before the requests of a service. Raises PromptError where a recount
-    differs.
+    ``small`` ones stand before a service's requests. Raises PromptError where a recount differs.
     """
     sent = sender_of(experiment)
     if form == "jsonl":
         for trial in experiment.trials:
             prompt = _built(experiment, trial, verify)
-            yield prompt_line(trial, prompt, experiment.haystack.name) | _messages(sent(prompt))
+            yield _prompt_line(experiment, trial, prompt, sent(prompt))
         return
     provider = batch_provider(form, service_of(experiment.config, keyed=False))  # files hold no key
     for number, prompt in enumerate(small):
@@ -96,19 +95,16 @@ def sender_of(experiment: Experiment) -> Callable[[Prompt], Prompt]:
     return sent
 
 
-def _messages(sent: Prompt) -> dict[str, object]:
-    """The fields of a line that hold what is sent, as Chat Completions takes it."""
+def _prompt_line(
+    experiment: Experiment, trial: Trial, prompt: Prompt, sent: Prompt
+) -> dict[str, object]:
+    """Everything a harness needs, as Chat Completions takes it. Field names are a promise."""
     shaped = chat_messages(sent, {})
     filled = b"".join(body_with({"messages": shaped.messages}, *shaped.texts))
-    return {**json.loads(filled), **chat_tools(sent)}
-
-
-def prompt_line(trial: Trial, prompt: Prompt, haystack: str) -> dict[str, object]:
-    """Everything a harness needs but for the messages. Field names are a promise."""
     place = prompt.placements[0] if prompt.placements else None  # a control may have none
     return {
         "id": trial.id,
-        "messages": [],  # in its place among the fields
+        **json.loads(filled),
         "context_length": trial.context_length,
         "reply_tokens": prompt.reply_tokens,
         "prompt_tokens": prompt.tokens,
@@ -124,8 +120,9 @@ def prompt_line(trial: Trial, prompt: Prompt, haystack: str) -> dict[str, object
         "targets": prompt.planting.targets,
         "question": prompt.planting.question,
         "digest": prompt.digest,
-        "haystack": haystack,
+        "haystack": experiment.haystack.name,
         "unique_share": prompt.unique_share,
+        **chat_tools(sent),
     }
 
 
