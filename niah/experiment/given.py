@@ -120,13 +120,12 @@ class GivenExperiment(Experiment):
 
     def check_lengths(self) -> None:
         """Nothing is built to a length; ConfigError for a field that would replace a message."""
-        replaces = any("system" in row["roles"] for row in self.rows.values())
-        for key in {"system", "systemInstruction"} & set(self.config.extra):
-            if replaces:
-                raise ConfigError(
-                    f"extra field {key!r} would replace the system message of {self.path};"
-                    " leave it out"
-                )
+        own = {"system", "systemInstruction"} & set(self.config.extra)
+        if own and any("system" in row["roles"] for row in self.rows.values()):
+            raise ConfigError(
+                f"extra field {min(own)!r} would replace the system message of {self.path};"
+                " leave it out"
+            )
 
     def unique_share(self, context_length: int) -> float:
         return 1.0
