@@ -34,12 +34,9 @@ def _key(what: str, description: str, default: Any = None, **bounds: Any) -> Any
     return Field(description=description, json_schema_extra={"decides": what}, **given, **bounds)
 
 
+_DECIDED = "grid prompts scores controls delivery model access pace money label"
 _grid, _prompts, _scores, _controls, _delivery, _model, _access, _pace, _money, _label = (
-    partial(_key, what)
-    for what in (
-        *("grid", "prompts", "scores", "controls", "delivery"),
-        *("model", "access", "pace", "money", "label"),
-    )
+    partial(_key, what) for what in _DECIDED.split()
 )
 
 

@@ -1,7 +1,6 @@
 """Settings and keys from the environment: variables NIAH_*, and below them the .env of this folder.
 
-Only names are ever told to anybody: a value may be a secret. A .env file is never put into this
-process's environment.
+Only names are ever told: a value may be a secret. No .env is put into this process's environment.
 """
 
 from __future__ import annotations

@@ -31,8 +31,7 @@ from niah.text.wording import LANGUAGES, wording_of
 
 LEAST_UNIQUE = 0.5  # share of the text at the longest length; with less, a run warns
 
-# places in the longest prompt where a cache may be written; they serve 94 % of what one at every
-# needle would
+# places in the longest prompt where a cache may be written: 94 % of what one at each needle serves
 ANCHORS = 32
 LEAST_ANCHOR = 1_024  # tokens: most caches keep nothing shorter
 
@@ -218,12 +217,13 @@ class Experiment:
 
     def header(self) -> Header:
         """The first line of the run log."""
+        config = self.config.identity()
         return Header(
             schema=LOG_SCHEMA,
             version=__version__,
             created=datetime.now(UTC).isoformat(timespec="milliseconds"),
-            config=self.config.identity(),
-            design=design_of(self.config.identity(), self.task),
+            config=config,
+            design=design_of(config, self.task),
             haystack_digest=self.haystack.digest,
             recordings_digest=own.digest if (own := self.recordings) else None,
             tokenizer=self.tokenizer.name,

@@ -1,8 +1,7 @@
 """A language model as a second opinion on stored answers: its verdicts are a log of their own.
 
 It never is the score. A judge's run is a run like any other: one short prompt per scored answer,
-through the same client, resumed by the same command. Where judge and scorer differ, a person should
-look.
+through the same client, resumed by the same command. Where the two differ, a person should look.
 """
 
 from __future__ import annotations

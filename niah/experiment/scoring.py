@@ -26,8 +26,7 @@ MOST_TOKENS = 64_000  # of a context: a longer one is searched as well, and take
 def scored(result: Result, planting: Planting, task: Task) -> Result:
     """The result with its score, as the task judges it today. Other outcomes stay without one.
 
-    A reply that was cut off has a score where it is a loop or has answered already (see
-    ``cut_score``).
+    A cut-off reply has a score where it is a loop or has answered already (see ``cut_score``).
     """
     if result.outcome not in (Outcome.SCORED, Outcome.TRUNCATED) or result.response is None:
         return result
