@@ -23,11 +23,9 @@ from niah.tasks import Task, task_names, task_of
 from niah.text.outside import hide
 
 # what an object must have to be such a part
-_TASK = ("SUMMARY", "VERSION", "REPLY_TOKENS", "WORDING", "OPTIONS", "FILLER")
-_TASK_VERBS = ("plant", "score", "solve")
-_HAYSTACK = ("name", "language", "digest", "tokens", "leaks", "unique_tokens", "walk")
-_PROVIDER = ("request", "reply", "failure")
-_PROVIDER_ASKED = ("window_request", "window_in", "models_request", "models_in")
+_TASK = "SUMMARY VERSION REPLY_TOKENS WORDING OPTIONS FILLER plant score solve"
+_HAYSTACK = "name language digest tokens leaks unique_tokens walk"
+_PROVIDER = "request reply failure window_request window_in models_request models_in"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +81,7 @@ class PlantsNothing:
 
 def _task_name(task: Task) -> str:
     """The task's own NAME, or that of its module or class in lower case. Raises ConfigError."""
-    _check(task, "task", _TASK + _TASK_VERBS)
+    _check(task, "task", _TASK)
     if isinstance(task, ModuleType):
         name = task.__name__.rpartition(".")[2].replace("_", "-")
     else:
@@ -97,7 +95,7 @@ def _task_name(task: Task) -> str:
 
 def _served(provider: Provider, config: RunConfig) -> dict[str, str | None]:
     """Names of a provider and its model, by its service where it has one. Raises ConfigError."""
-    _check(provider, "provider", _PROVIDER + _PROVIDER_ASKED)
+    _check(provider, "provider", _PROVIDER)
     service = getattr(provider, "service", None)
     if isinstance(provider, Function):
         return {"provider": FUNCTION, "model": provider.service.model}
@@ -113,8 +111,8 @@ def _served(provider: Provider, config: RunConfig) -> dict[str, str | None]:
     return {"provider": _dashed(type(provider).__name__)}
 
 
-def _check(part: object, kind: str, wanted: tuple[str, ...]) -> None:
-    missing = [name for name in wanted if not hasattr(part, name)]
+def _check(part: object, kind: str, wanted: str) -> None:
+    missing = [name for name in wanted.split() if not hasattr(part, name)]
     if missing:
         raise ConfigError(f"{part!r} is no {kind}: it has no {', '.join(missing)}")
 
