@@ -375,7 +375,8 @@ ROW: Table = {"prompt": "The code is 77.", "targets": ["77"]}
 ODD = [
     ({"context_length": "4k"}, "context_length '4k'"),
     ({"context_length": -4}, "context_length -4"),
-    ({"reply_tokens": -1}, "reply_tokens -1"), ({"rule": "contians"}, "did you mean 'contains'"),
+    ({"reply_tokens": -1}, "reply_tokens -1"), ({"reply_tokens": float("inf")}, "infinity"),
+    ({"rule": "contians"}, "did you mean 'contains'"),
     ({"targets": [""]}, "none of them empty"), ({"targets": []}, "no target"),
     ({"depth_percent": True}, "from 0 to"),
     ({"messages": [{"role": "user", "content": [{"type": "text", "text": "x"}]}]}, "is one text"),

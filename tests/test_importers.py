@@ -122,6 +122,7 @@ def test_repeats_are_epochs_and_do_not_make_other_cells_incomplete(tmp_path: Pat
         ([row(context_length=True)], "context length True"),
         ([row(score=float("nan"))], "score nan"),
         ([row(test_duration_seconds="fast")], "seconds 'fast'"),
+        ([row(test_duration_seconds=10**400)], "seconds 1000"),
         ([{"score": 10}], "needs context_length"),
         ([row(), row(model="other")], "results of m, other"),
         ([row(), row(model=["m"])], "results of .'m'., m"),
@@ -210,6 +211,13 @@ def test_lines_of_needlehaystack_2_keep_errors_apart_from_wrong_answers(
         {"recipe": {"needle_placements": [{"text": "x", "insertion_token_index": 1}]}},
         {"duration_seconds": "fast"},
         {"recipe": {"needle_placements": 5}}, {"usage": 5},
+        {"usage": {"input_tokens": "many"}}, {"usage": {"output_tokens": -5}},
+        {"recipe": {"final_context_token_count": float("inf")}},
+        {"recipe": {"final_context_token_count": -3}}, {"duration_seconds": 10**400},
+        {"recipe": {"needle_placements": [{"text": "x", "insertion_token_index": 1,
+                                           "actual_depth_percent": float("nan")}]}},
+        {"recipe": {"needle_placements": [{"text": "x", "insertion_token_index": float("inf"),
+                                           "actual_depth_percent": 50}]}},
     ],
 )  # fmt: skip
 def test_a_line_that_is_not_as_the_tool_writes_it_is_named(

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from itertools import chain
 from math import inf
 from pathlib import Path
+from sys import float_info
 from typing import Any
 
 from niah.errors import RunError, UnknownName
@@ -69,24 +70,31 @@ def checked(
     where: str, length: object, depth: object, score: object, seconds: object, scale: Scale
 ) -> Checked:
     """The numbers of a trial. Raises RunError, naming file and line, for what none could be."""
-    size = _number(where, "context length", length, 1, MOST_TOKENS)
-    if size is None or not size.is_integer():
-        raise RunError(f"{where}: context length {length!r} is no whole number of tokens")
-    place = _number(where, "depth", depth, 0, 100)
-    if place is None:
-        raise RunError(f"{where}: no depth")
-    judged = _number(where, "score", score, *scale)
-    took = _number(where, "seconds", seconds, 0, inf)
-    return Checked(length=int(size), depth=place, score=judged, seconds=took)
+    size = whole(where, "context length", length, 1)
+    place = finite(where, "depth", depth, 0, 100)
+    if size is None or place is None:
+        raise RunError(f"{where}: no {'context length' if size is None else 'depth'}")
+    judged = finite(where, "score", score, *scale)
+    took = finite(where, "seconds", seconds, 0, inf)
+    return Checked(length=size, depth=place, score=judged, seconds=took)
 
 
-def _number(where: str, what: str, value: object, least: float, most: float) -> float | None:
+def whole(where: str, what: str, value: object, least: int = 0) -> int | None:
+    """A count of tokens, or None. Raises RunError for what is none."""
+    size = finite(where, what, value, least, MOST_TOKENS)
+    if size is not None and not size.is_integer():
+        raise RunError(f"{where}: {what} {value!r} is no whole number of tokens")
+    return None if size is None else int(size)
+
+
+def finite(where: str, what: str, value: object, least: float, most: float) -> float | None:
+    """A finite number within bounds, or None. Raises RunError for what is none."""
     if value is None:
         return None
-    number = value if isinstance(value, int | float) and not isinstance(value, bool) else inf
-    if not least <= number <= most or number == inf:
+    found = value if isinstance(value, int | float) and not isinstance(value, bool) else inf
+    if not least <= found <= most or found > float_info.max:
         raise RunError(f"{where}: {what} {value!r} is not a number from {least:g} to {most:g}")
-    return float(number)
+    return float(found)
 
 
 def imported_trial(task: str, length: int, depth: float, epoch: int, *identity: object) -> Trial:
@@ -104,13 +112,13 @@ def imported_result(
     fields: dict[str, Any] = {
         "response": None if answer is None else Response(text=str(answer), stop_reason=None),
         "prompt_tokens": trial.context_length,  # often the only count that is kept
+        "placements": (),
         "error": "no score" if score is None else None,
         "answer_class": None if score is None else {0.0: "wrong", 1.0: "right"}.get(score),
     }
     return Result(
         trial=trial,
         outcome=Outcome.ERROR if score is None else Outcome.SCORED,
-        placements=(),
         targets=tuple(targets),
         prompt_digest=None,
         unique_share=None,

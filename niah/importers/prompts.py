@@ -25,6 +25,8 @@ Row = Mapping[str, Any]
 Line = dict[str, Any]
 Count = Callable[[str], int]
 _ENDINGS = (".json", ".jsonl", ".json.gz", ".jsonl.gz")
+# what a row that is none of a format raises
+_ODD = (UnknownName, LookupError, TypeError, AttributeError, ValueError, OverflowError)
 _STEPS = (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8)  # of the columns, between 10, 100, 1,000 ... tokens
 _BABILONG = "<context>\n{context}\n</context>\n\nQuestion: {question}"
 _KV = (
@@ -204,7 +206,7 @@ def lines_from(path: Path, form: str, count: Count, settings: Row) -> Iterator[L
         for number, row in enumerate(rows_of(file), 1):
             try:
                 yield _counted(FORMATS[form](row, file, settings), count)
-            except (UnknownName, LookupError, TypeError, AttributeError, ValueError) as error:
+            except _ODD as error:
                 said = f"{error} is missing" if isinstance(error, KeyError) else str(error)
                 raise RunError(f"{file}: row {number} is none of {form} ({said})") from error
 

@@ -20,9 +20,9 @@ from zipfile import BadZipFile, ZipFile, is_zipfile
 
 from niah.errors import RunError
 from niah.importers import (
-    Checked,
     Imported,
     checked,
+    finite,
     grid_words,
     header_of,
     imported,
@@ -30,6 +30,7 @@ from niah.importers import (
     imported_trial,
     json_of,
     model_name,
+    whole,
 )
 from niah.records import Placement, Result, Usage
 from niah.text.outside import json_in
@@ -49,6 +50,7 @@ _NEEDED = {  # in a line of needlehaystack 2
     "target_depth_percent",
     "status",
 }
+_COUNTS = ("input_tokens", "output_tokens")
 # RuntimeError: packed in another way
 _UNREADABLE = (OSError, ValueError, LookupError, TypeError, RuntimeError, BadZipFile, zlib.error)
 
@@ -136,15 +138,17 @@ def _scale(cells: Sequence[Sequence[float]]) -> str:
 def read_needlehaystack2(path: Path, model: str | None) -> Imported:
     """A results file, or RunError. Of a trial that was tried again the last line counts."""
     rows, damaged = _lines(path)
-    last: dict[tuple[Any, ...], tuple[Row, Checked]] = {}
+    last: dict[tuple[Any, ...], Result] = {}
     for where, row in rows:
-        read = _checked(where, row)
-        last[str(row["model_id"]), read.length, read.depth, str(row.get("seed"))] = (row, read)
+        result = _tried(where, row)
+        cell = (result.trial.context_length, result.trial.depth_percent)
+        last[str(row["model_id"]), *cell, str(row.get("seed"))] = result
     epochs: Counter[tuple[int, float]] = Counter()
     results = []
-    for row, read in last.values():
-        results.append(_tried(row, read, epochs[read.length, read.depth]))
-        epochs[read.length, read.depth] += 1
+    for (_, length, depth, _), result in last.items():
+        trial = replace(result.trial, epoch=epochs[length, depth])
+        results.append(replace(result, trial=trial))
+        epochs[length, depth] += 1
     task, created = str(rows[0][1]["task_type"]), _latest(rows, "timestamp_utc")
     name = model_name([str(row["model_id"]) for _, row in rows], model, path)
     said = [grid_words(results)]
@@ -178,56 +182,52 @@ def _line(line: str) -> Row | None:
     return row if whole else None
 
 
-def _checked(where: str, row: Row) -> Checked:
-    """The numbers of a line. Raises RunError for what is not as the tool writes it."""
+def _tried(where: str, row: Row) -> Result:
+    """The result of a line. Raises RunError for what is not as the tool writes it."""
     scored = row.get("score") if row["status"] == "ok" else None
-    experiment = row.get("recipe") or {}
     if scored is not None and (not isinstance(scored, dict) or scored.get("value") is None):
         raise RunError(
             f"{where}: score {scored!r} of a trial that is ok, without a value from 0 to 1"
         )
-    try:
-        for placement in experiment.get("needle_placements", ()):
-            _placement(placement, 0.0)
-        int(experiment.get("final_context_token_count", 0))
-        _usage(row)
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        why = f"{type(error).__name__}: {error}"
-        raise RunError(f"{where}: not a line of {NEEDLEHAYSTACK2} ({why})") from error
     score, seconds = None if scored is None else scored["value"], row.get("duration_seconds")
     depth = row["target_depth_percent"]
-    return checked(where, row["context_length"], depth, score, seconds, (0, 1))
-
-
-def _tried(row: Row, read: Checked, epoch: int) -> Result:
-    experiment, target = row.get("recipe") or {}, row.get("expected_answer")
+    read = checked(where, row["context_length"], depth, score, seconds, (0, 1))
+    experiment, used = row.get("recipe") or {}, row.get("usage") or {}
+    try:
+        places = experiment.get("needle_placements", ())
+        placements = tuple(_placement(where, place, read.depth) for place in places)
+        tokens = whole(where, "prompt tokens", experiment.get("final_context_token_count"))
+        counts = {key: whole(where, key, used.get(key)) for key in _COUNTS}
+    except (AttributeError, LookupError, TypeError) as error:
+        why = f"{type(error).__name__}: {error}"
+        raise RunError(f"{where}: not a line of {NEEDLEHAYSTACK2} ({why})") from error
+    target = row.get("expected_answer")
     identity = (row.get("seed"), target, experiment.get("haystack"))
     result = imported_result(
-        imported_trial(str(row["task_type"]), read.length, read.depth, epoch, *identity),
+        imported_trial(str(row["task_type"]), read.length, read.depth, 0, *identity),
         row.get("response"),
         [str(target)] if target else [],
         read.score,
-        prompt_tokens=int(experiment.get("final_context_token_count", read.length)),
+        placements=placements,
+        prompt_tokens=read.length if tokens is None else tokens,
         total_s=read.seconds,
         finished=str(row.get("timestamp_utc") or ""),
         **({"error": str(row["error"])} if row.get("error") else {}),
     )
-    placements = tuple(_placement(p, read.depth) for p in experiment.get("needle_placements", ()))
-    response = result.response and replace(result.response, usage=_usage(row))
-    return replace(result, placements=placements, response=response)
+    response = result.response and replace(result.response, usage=Usage(**counts))
+    return replace(result, response=response)
 
 
-def _usage(row: Row) -> Usage:
-    usage = row.get("usage") or {}
-    return Usage(input_tokens=usage.get("input_tokens"), output_tokens=usage.get("output_tokens"))
-
-
-def _placement(placement: Row, asked: float) -> Placement:
+def _placement(where: str, placement: Row, asked: float) -> Placement:
+    depth = finite(where, "actual depth", placement["actual_depth_percent"], 0, 100)
+    before = whole(where, "insertion_token_index", placement["insertion_token_index"])
+    if depth is None or before is None:
+        raise RunError(f"{where}: a needle without a place")
     return Placement(
         key=str(placement["text"]).strip()[:40],
         depth_percent=asked,
-        actual_depth_percent=float(placement["actual_depth_percent"]),
-        tokens_before=int(placement["insertion_token_index"]),
+        actual_depth_percent=depth,
+        tokens_before=before,
     )
 
 
