@@ -97,6 +97,11 @@ def lines_of_needles(prompt: Prompt, body: Body) -> Iterator[tuple[int, int]]:
     return _places(asked_needles(prompt), body.lines)
 
 
+def needle_line(prompt: Prompt, body: Body) -> int | None:
+    """The first line of the first of them."""
+    return next((first for first, _ in lines_of_needles(prompt, body)), None)
+
+
 def _places(needles: Iterable[Needle], lines: Sequence[str]) -> Iterator[tuple[int, int]]:
     text = "\n".join(lines)
     for needle in needles:

@@ -16,7 +16,7 @@ from functools import cache, cached_property, lru_cache, partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from niah.deliveries import Body, body_of, lines_of_needles
+from niah.deliveries import Body, body_of, needle_line
 from niah.errors import ConfigError
 from niah.installation import install_hint
 from niah.messages import Delivered, MediaPart
@@ -103,8 +103,8 @@ class Pages:
         return self._told(prompt, body, len(rows), starts)
 
     def _told(self, prompt: Prompt, body: Body, rows: int, starts: Sequence[int]) -> Delivered:
-        at = next((starts[first] for first, _ in lines_of_needles(prompt, body)), None)
-        per, look = self.look.rows, self.look
+        needle, per, look = needle_line(prompt, body), self.look.rows, self.look
+        at = None if needle is None else starts[needle]
         pages = math.ceil(rows / per)
         counted = self.image_tokens and pages * self.image_tokens(look.width, look.height)
         return replace(

@@ -21,7 +21,7 @@ from itertools import accumulate
 
 import numpy as np
 
-from niah.deliveries import Body, body_of, lines_of_needles
+from niah.deliveries import Body, body_of, needle_line
 from niah.errors import ConfigError
 from niah.generator.sound import GAP_S, RATE, Sound, as_loud_as
 from niah.installation import install_hint
@@ -71,7 +71,7 @@ class Speech:
         return None if body is None else self._told(prompt, body, self._spoken(body)[1])
 
     def _told(self, prompt: Prompt, body: Body, starts: Sequence[int]) -> Delivered:
-        needle = next((first for first, _ in lines_of_needles(prompt, body)), None)
+        needle = needle_line(prompt, body)
         seconds, rate = starts[-1] / RATE, self.audio_tokens_per_s
         return replace(
             prompt.delivered or Delivered(tokens=prompt.tokens),

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Literal
 
-from niah.deliveries import Body, body_of, lines_of_needles
+from niah.deliveries import Body, body_of, needle_line
 from niah.generator.tokenizers import Tokenizer
 from niah.messages import Delivered, Message, TextPart, Tool, ToolCall
 from niah.records import Prompt
@@ -33,7 +33,7 @@ class Chat:
         if body is None:
             return prompt
         ends = _spoken(prompt, body) or _ends(body, self.tokenizer, self.turn_tokens)
-        needle = _needle_line(prompt, body)
+        needle = needle_line(prompt, body)
         if self.role is not None and needle is not None:
             ends = _with_speaker(ends, needle, SPEAKERS.index(self.role))
         texts = [list(body.lines[a:b]) for a, b in pairwise(ends)]
@@ -68,7 +68,7 @@ class Tools:
             messages.append(Message(role="assistant", call=call))
             messages.append(Message(role="tool", parts=_parts(*body.lines[a:b]), call=call))
         messages.append(Message(role="user", parts=_parts(body.closing.removeprefix("\n"))))
-        return _told(prompt, messages, (tool,), ends, _needle_line(prompt, body), lambda _: "tool")
+        return _told(prompt, messages, (tool,), ends, needle_line(prompt, body), lambda _: "tool")
 
 
 def _tool(name: str, description: str, **kinds: str) -> Tool:
@@ -91,10 +91,6 @@ def _arguments(kind: str, first: int, stop: int, number: int) -> dict[str, objec
     if kind == "files":
         return {"path": f"transcript/part-{number:04}.txt"}
     return {"query": "transcript", "page": number}
-
-
-def _needle_line(prompt: Prompt, body: Body) -> int | None:
-    return next((first for first, _ in lines_of_needles(prompt, body)), None)
 
 
 def _ends(body: Body, tokenizer: Tokenizer, turn_tokens: int) -> list[int]:
