@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from niah.experiment.design import design_of
+from niah.plotter.summary import View
 from niah.records import Header, Outcome, Response, Result, Trial, Usage
 from niah.runlog.log import write_log
+from niah.verdict.records import Grid, RunReport
 
 LENGTHS = (1_000, 4_000, 16_000, 64_000, 128_000)
 DEPTHS = (0.0, 25.0, 50.0, 75.0, 100.0)
@@ -90,3 +92,13 @@ def wrong_in(count: int, of: Header) -> Answer:
     every = trials(of)
     wrong = {every[i * len(every) // count].id for i in range(count)} if count else set()
     return lambda trial: float(trial.id not in wrong)
+
+
+def unreported(grid: Grid, **about: str) -> View:
+    """The view of a grid whose report says no more than the grid."""
+    report = RunReport(
+        model=grid.model, simulated=grid.simulated, planned=0, ordinary=0, missing=0, errors=0,
+        unscored={}, haystacks=None, whole=grid.whole, by_length={}, up_to_length={}, by_band={},
+        effective=(), middle=None, weakest=None, claimed=None, tested=None,
+    )  # fmt: skip
+    return View(grid=grid, report=report, **about)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from conftest import Niah
 from matplotlib.patches import Rectangle
-from runs import LENGTHS, header, results, run
+from runs import LENGTHS, header, results, run, unreported
 
 from niah.plotter.curves import curves_figure
 from niah.plotter.heatmap import change_label, comparison_figure
@@ -92,7 +92,7 @@ def test_the_difference_has_a_fixed_scale_and_frames_what_is_more_than_chance() 
     before, after = results(of), results(of, lost)
     comparison = comparison_of((of, before), (of, after))
     figure = comparison_figure(
-        [View(grid=grid_of(of, before)), View(grid=grid_of(of, after))], comparison
+        [unreported(grid_of(of, before)), unreported(grid_of(of, after))], comparison
     )
     ax = figure.axes[2]
     frames = {p.get_xy() for p in ax.patches if isinstance(p, Rectangle) and 0 < p.get_width() < 1}
@@ -105,7 +105,7 @@ def test_the_difference_has_a_fixed_scale_and_frames_what_is_more_than_chance() 
 def test_the_difference_is_labelled_like_the_heatmaps() -> None:
     of = header(config={"provider": "simulated"})
     runs = (of, results(of)), (of, results(of, lost))
-    figure = comparison_figure([View(grid=grid_of(*run)) for run in runs], comparison_of(*runs))
+    figure = comparison_figure([unreported(grid_of(*run)) for run in runs], comparison_of(*runs))
     left, _, ax = figure.axes[:3]
     assert ax.get_xlabel() == left.get_xlabel()
     assert [t.get_text() for t in ax.get_yticklabels()] == [
@@ -116,14 +116,14 @@ def test_the_difference_is_labelled_like_the_heatmaps() -> None:
 
 def test_four_runs_are_two_by_two() -> None:
     of = header(epochs=1)
-    figure = comparison_figure([View(grid=grid_of(of, results(of)))] * 4, None)
+    figure = comparison_figure([unreported(grid_of(of, results(of)))] * 4, None)
     assert all(ax.axison for ax in figure.axes)
     assert figure.axes[0].get_gridspec().get_geometry() == (2, 2)  # type: ignore[union-attr]
 
 
 def test_many_runs_are_small_multiples() -> None:
     of = header(epochs=1)
-    grids = [View(grid=grid_of(of, results(of))) for _ in range(5)]
+    grids = [unreported(grid_of(of, results(of))) for _ in range(5)]
     figure = comparison_figure(grids, None)
     assert sum(ax.axison for ax in figure.axes if ax.get_label() != "<colorbar>") == 5
     assert sum(ax.get_label() == "<colorbar>" for ax in figure.axes) == 1

@@ -21,7 +21,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from PIL import Image
 from rich.console import Console
-from runs import header, result, results, trials
+from runs import header, result, results, trials, unreported
 from test_grid import grid
 
 from niah.errors import ConfigError, UnknownName
@@ -52,7 +52,7 @@ H = header(lengths=(1_000, 2_000), depths=(0.0, 100.0), epochs=1)
 
 
 def drawn() -> Axes:
-    return figure_of([View(grid=grid())]).axes[0]
+    return figure_of([unreported(grid())]).axes[0]
 
 
 def test_luminance_rises_from_red_to_green_for_readers_who_do_not_see_the_hue() -> None:
@@ -99,7 +99,7 @@ def test_cells_hold_their_value_and_unscored_cells_their_reason() -> None:
 def test_the_words_say_what_a_reader_must_know() -> None:
     said = " ".join(
         t.get_text()
-        for t in figure_of([View(grid=grid(), date="2026-11-27T08", version="0.1.0")]).texts
+        for t in figure_of([unreported(grid(), date="2026-11-27T08", version="0.1.0")]).texts
     )
     for part in (
         "m · ", "task single", "haystack en", "o200k_base", "2 trials per cell", "n = 3",
@@ -111,7 +111,7 @@ def test_the_words_say_what_a_reader_must_know() -> None:
 
 
 def test_a_simulated_reader_is_called_one() -> None:
-    figure = figure_of([View(grid=replace(grid(), simulated=True, model="perfect"))])
+    figure = figure_of([unreported(replace(grid(), simulated=True, model="perfect"))])
     assert "simulated reader perfect" in " ".join(t.get_text() for t in figure.texts)
 
 
@@ -119,21 +119,21 @@ def test_a_simulated_reader_is_called_one() -> None:
 @pytest.mark.parametrize("suffix", [".png", ".svg", ".pdf"])
 def test_pictures_are_written_in_every_format_and_side_by_side(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / "sub" / f"two{suffix}"
-    assert save_heatmaps([View(grid=grid())] * 2, path, Look(palette="viridis")) == []
+    assert save_heatmaps([unreported(grid())] * 2, path, Look(palette="viridis")) == []
     assert path.stat().st_size > 2_000
 
 
 def test_wrong_format_or_palette_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"ends in \.png, \.svg, \.pdf"):
-        save_heatmaps([View(grid=grid())], tmp_path / "x.jpg")
+        save_heatmaps([unreported(grid())], tmp_path / "x.jpg")
     with pytest.raises(UnknownName, match="unknown palette"):
-        save_heatmaps([View(grid=grid())], tmp_path / "x.png", Look(palette="jet"))
+        save_heatmaps([unreported(grid())], tmp_path / "x.png", Look(palette="jet"))
 
 
 @pytest.mark.slow
 def test_chinese_names_find_a_font_or_say_so(tmp_path: Path) -> None:
     before = dict(matplotlib.rcParams)
-    said = save_heatmaps([View(grid=replace(grid(), haystack="科技節目"))], tmp_path / "zh.png")
+    said = save_heatmaps([unreported(replace(grid(), haystack="科技節目"))], tmp_path / "zh.png")
     families, expected = fonts_for("科技節目")
     assert said == expected
     assert (said == []) == (len(families) == 2)
@@ -159,7 +159,7 @@ def test_long_words_stay_on_the_sheet_and_leave_the_picture_its_room(size: str) 
         tokenizer="file:tokenizer.json@0123456789ab",
         task="t" * 90,
     )
-    for views in ([View(grid=wordy)], [View(grid=wordy)] * 2):
+    for views in ([unreported(wordy)], [unreported(wordy)] * 2):
         figure = figure_of(views, Look(size=size))
         figure.draw_without_rendering()
         assert sum(ax.get_position().width for ax in figure.axes[: len(views)]) > 0.6
@@ -179,7 +179,7 @@ def test_long_words_stay_on_the_sheet_and_leave_the_picture_its_room(size: str) 
 def test_a_picture_has_its_size_whatever_its_grid(
     size: tuple[str, tuple[int, int]], cells: tuple[int, int]
 ) -> None:
-    figure = figure_of([View(grid=of_size(*cells))], Look(size=size[0]))
+    figure = figure_of([unreported(of_size(*cells))], Look(size=size[0]))
     assert tuple(round(float(s)) for s in figure.get_size_inches() * figure.dpi) == size[1]
 
 
@@ -196,7 +196,7 @@ def of_size(lengths: int, depths: int, mean: float = 0.5) -> Grid:
 
 
 def labels(of: Grid) -> list[str]:
-    ax = figure_of([View(grid=of)]).axes[0]
+    ax = figure_of([unreported(of)]).axes[0]
     return [t.get_text() for t in ax.texts if t.get_transform() == ax.transData]
 
 
@@ -208,13 +208,13 @@ def test_digits_stand_where_they_tell_something_and_can_be_read() -> None:
 
 
 def test_every_nth_length_and_depth_is_named_and_the_last_where_a_step_allows_it() -> None:
-    ax = figure_of([View(grid=of_size(86, 101))]).axes[0]
+    ax = figure_of([unreported(of_size(86, 101))]).axes[0]
     assert len(ax.get_xticks()) <= 12
     assert [t.get_text() for t in ax.get_yticklabels()] == [f"{d} %" for d in range(0, 101, 10)]
 
 
 def test_a_large_grid_is_drawn_in_a_second_or_two_of_work(tmp_path: Path) -> None:
-    view = View(grid=of_size(86, 100))
+    view = unreported(of_size(86, 100))
     begin = time.process_time()
     save_heatmaps([view], tmp_path / "large.png")
     assert time.process_time() - begin < 3
@@ -234,7 +234,7 @@ def test_depths_are_drawn_true_where_that_is_asked_for() -> None:
 
 @pytest.mark.parametrize(("lengths", "depths"), [(1, 5), (5, 1), (1, 1)])
 def test_one_length_or_one_depth_is_bars(lengths: int, depths: int) -> None:
-    ax = figure_of([View(grid=of_size(lengths, depths))]).axes[0]
+    ax = figure_of([unreported(of_size(lengths, depths))]).axes[0]
     assert len([p for p in ax.patches if isinstance(p, Rectangle)]) == lengths * depths
     assert "share found, with 95 % interval" in (ax.get_xlabel(), ax.get_ylabel())
 
@@ -243,7 +243,7 @@ def test_one_length_or_one_depth_is_bars(lengths: int, depths: int) -> None:
 def test_turns_stand_on_the_axis_where_that_is_asked_for(depths: int) -> None:
     of = of_size(4, depths)
     turns = {length: 2 * n + 1 for n, length in enumerate(of.context_lengths)}
-    ax = figure_of([View(grid=of)], Look(turns=turns)).axes[0]
+    ax = figure_of([unreported(of)], Look(turns=turns)).axes[0]
     assert [label.get_text() for label in ax.get_xticklabels()] == ["1", "3", "5", "7"]
     assert ax.get_xlabel() == "turns of the conversation"
     view = seen(lambda trial: float(trial.context_length < 4_000))
@@ -353,7 +353,7 @@ def test_a_headline_says_how_far_a_run_reads_and_what_it_loses(
 @pytest.mark.slow
 @pytest.mark.parametrize("dark", [False, True])
 def test_a_picture_tells_itself_to_those_who_do_not_see_it(tmp_path: Path, dark: bool) -> None:
-    view = View(grid=replace(grid(), model="<m> & co"))
+    view = unreported(replace(grid(), model="<m> & co"))
     save_heatmaps([view], tmp_path / "x.svg", Look(dark=dark))
     save_heatmaps([view], tmp_path / "x.png", Look(dark=dark))
     root = fromstring((tmp_path / "x.svg").read_bytes())  # noqa: S314  # our own file
@@ -368,7 +368,7 @@ def test_a_picture_tells_itself_to_those_who_do_not_see_it(tmp_path: Path, dark:
 
 def test_the_same_run_is_drawn_to_the_same_bytes(tmp_path: Path) -> None:
     for name in ("a.svg", "b.svg", "a.pdf", "b.pdf"):
-        save_heatmaps([View(grid=grid())], tmp_path / name)
+        save_heatmaps([unreported(grid())], tmp_path / name)
     assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
     assert (tmp_path / "a.pdf").read_bytes() == (tmp_path / "b.pdf").read_bytes()
 
@@ -391,10 +391,10 @@ def test_a_layout_that_differs_in_its_last_digit_makes_the_same_bytes(
 
 
 def test_no_two_runs_of_a_picture_have_one_title() -> None:
-    one = View(grid=grid(), date="2026-11-27")
+    one = unreported(grid(), date="2026-11-27")
     assert names_of([one, one]) == ["m (1)", "m (2)"]
-    assert names_of([one, View(grid=replace(grid(), task="kv"))]) == ["m · single", "m · kv"]
-    assert names_of([one, View(grid=grid(), date="2026-11-28")]) == [
+    assert names_of([one, unreported(replace(grid(), task="kv"))]) == ["m · single", "m · kv"]
+    assert names_of([one, unreported(grid(), date="2026-11-28")]) == [
         "m · 2026-11-27",
         "m · 2026-11-28",
     ]

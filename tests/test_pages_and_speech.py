@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from conftest import Niah
 from rich.console import Console
-from runs import header, results
+from runs import header, results, unreported
 from test_deliveries import PROVIDERS, accepted_by_the_sdk, experiment, sent
 
 from niah.deliveries.pages import Pages, look_of
@@ -377,7 +377,7 @@ def test_pages_and_minutes_stand_below_their_length_everywhere(
     of = header(lengths=(1_200, 12_000), depths=(0.0, 100.0)[:depths], epochs=1)
     rows = [replace(r, delivered=told(r.trial.context_length)) for r in results(of)]
     grid = grid_of(of, rows)
-    ax = figure_of([View(grid=grid)]).axes[0]
+    ax = figure_of([unreported(grid)]).axes[0]
     assert [t.get_text().split("\n") for t in ax.get_xticklabels()] == [
         ["1.2k", labels[0]],
         ["12k", labels[1]],

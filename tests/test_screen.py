@@ -19,14 +19,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 from rich.text import Text
-from runs import header, result, results, trials, wrong_in
+from runs import header, result, results, trials, unreported, wrong_in
 
 from niah.cli.screen import RunConsole, print_parts, say
 from niah.plotter.formatting import headline_label, interval_label
 from niah.plotter.heatmap import comparison_figure, figure_of
 from niah.plotter.look import Look
 from niah.plotter.report_text import table_of
-from niah.plotter.summary import View, summary_lines
+from niah.plotter.summary import summary_lines
 from niah.plotter.terminal import ASCII_SIGNS, SIGNS, LiveView, TerminalHeatmap, fold
 from niah.plotter.wrapping import CUT, Words, middle_cut, shortened
 from niah.records import Outcome, Trial
@@ -325,7 +325,7 @@ def test_several_names_keep_what_each_has_of_its_own() -> None:
     "other", [("FP8", "FP4"), ("128E", "64E"), ("meta", "beta"), ("dynamic", "static")]
 )
 def test_two_variants_of_one_model_stand_under_two_titles(other: tuple[str, str]) -> None:
-    views = [View(grid=replace(grid(3, 3), model=name)) for name in (LLAMA, LLAMA.replace(*other))]
+    views = [unreported(replace(grid(3, 3), model=name)) for name in (LLAMA, LLAMA.replace(*other))]
     titles = [
         ax.get_title(loc="left").split("\n")[0]
         for ax in figure_of(views, Look(size="post")).axes[:2]
@@ -341,7 +341,7 @@ def test_a_difference_names_both_models() -> None:
         for name in (LLAMA, LLAMA.replace("FP8", "FP4"))
     )
     runs = [(of, results(of)), (than, results(than))]
-    views = [View(grid=grid_of(*run)) for run in runs]
+    views = [unreported(grid_of(*run)) for run in runs]
     figure = comparison_figure(views, comparison_of(runs[0], runs[1], these_only=True))
     said = [t for ax in figure.axes if "minus " in (t := ax.get_title(loc="left"))]
     assert len(said) == 1
@@ -353,7 +353,7 @@ def test_a_difference_names_both_models() -> None:
 
 
 def corners(of: Grid) -> list[tuple[float, float]]:
-    hatched = [c for c in figure_of([View(grid=of)]).axes[0].collections if c.get_hatch()]
+    hatched = [c for c in figure_of([unreported(of)]).axes[0].collections if c.get_hatch()]
     paths = [np.asarray(path.vertices, dtype=float) for c in hatched for path in c.get_paths()]
     return [(float(p[0, 0]), float(p[0, 1])) for p in paths if np.ptp(p[:, 0]) < 1]
 
@@ -377,7 +377,7 @@ def test_the_headline_of_picture_and_terminal_counts_trials_without_a_score() ->
     assert said.startswith("100 % found (n = 5, 95 % interval 57 to 100 %) · ")
     assert "4 of 10 trials without a score (1 error, 2 overflow, 1 refused)" in said
     assert said.endswith("1 of 10 trials not run")
-    told = " ".join(t.get_text() for t in figure_of([View(grid=folded)]).texts)
+    told = " ".join(t.get_text() for t in figure_of([unreported(folded)]).texts)
     assert "100 % found (n = 5" in told
     assert "4 of 10 trials without a score" in told
 

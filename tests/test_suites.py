@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from conftest import Niah
 from rich.console import Console
+from runs import unreported
 from server import Handler, chunk, serving
 
 from niah import api
@@ -20,7 +21,6 @@ from niah.experiment.suites import Suite, read_suite, suite_names
 from niah.plotter.cells import control_rows, rows_height
 from niah.plotter.formatting import control_labels
 from niah.plotter.heatmap import figure_of
-from niah.plotter.summary import View
 from niah.plotter.terminal import summary_view
 from niah.tasks import task_of
 from niah.verdict.records import Cell, Control, Grid, Share
@@ -171,7 +171,7 @@ def test_controls_are_rows_of_their_own_under_the_depths() -> None:
     absent = [control("absent", 1.0, 1_000), control("absent", 0.5, 2_000)]
     grid = grid_with(*absent, control("closed-book", None), control("oracle", 1.0))
     assert control_rows(grid) == ["absent", "oracle", "closed-book"]
-    ax = figure_of([View(grid=grid)]).axes[0]
+    ax = figure_of([unreported(grid)]).axes[0]
     assert [t.get_text() for t in ax.get_yticklabels()] == [
         "0 %", "50 %", "100 %", "absent", "oracle", "closed-book",
     ]  # fmt: skip
@@ -186,7 +186,7 @@ def test_controls_are_rows_of_their_own_under_the_depths() -> None:
 
 
 def test_a_grid_without_controls_is_drawn_as_before() -> None:
-    ax = figure_of([View(grid=grid_with())]).axes[0]
+    ax = figure_of([unreported(grid_with())]).axes[0]
     assert [t.get_text() for t in ax.get_yticklabels()] == ["0 %", "50 %", "100 %"]
     assert ax.get_ylim() == (2.5, -0.5)
 

@@ -282,8 +282,6 @@ def _stopped(ax: Axes, boxes: Sequence[Box], look: Look) -> None:
 def _marks(view: View, ax: Axes, room: Room) -> None:
     """Lines behind effective and claimed length; with words where there is room."""
     f, look, lengths = view.report, room.look, view.grid.context_lengths
-    if f is None:
-        return
     held, ends = held_by(f), [-0.5, len(view.grid.depths) - 0.5]
     effective = None if held is None else held.point
     if f.bracket is not None and f.bracket.holds is not None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from itertools import pairwise
+from itertools import cycle, pairwise
 from math import log10
 from pathlib import Path
 from typing import Any
@@ -122,21 +122,20 @@ def time_curves(styled: Sequence[Styled], ax: Axes, look: Look) -> None:
 
 
 def styled_of(views: Sequence[View], names: Sequence[str], look: Look) -> list[Styled]:
-    """Every run that has figures, in a colour of its own."""
+    """Every run in a colour of its own."""
     colours, middle = COLOURS_ON_DARK if look.dark else COLOURS, (len(views) - 1) / 2
-    lengths = sorted({length for v in views if v.report for length in v.report.by_length})
+    lengths = sorted({length for v in views for length in v.report.by_length})
     step = min([_DODGE, *(log10(b / a) / (2 * len(views)) for a, b in pairwise(lengths))])
-    styled = []
-    for i, (v, name) in enumerate(zip(views, names, strict=True)):
-        colour, marker = colours[i % len(colours)], MARKERS[i % len(MARKERS)]
-        if v.report is not None:
-            styled.append((v.report, name, colour, marker, 10 ** (step * (i - middle))))
-    return styled
+    styles = zip(views, names, cycle(colours), cycle(MARKERS), strict=False)
+    return [
+        (v.report, name, colour, marker, 10 ** (step * (i - middle)))
+        for i, (v, name, colour, marker) in enumerate(styles)
+    ]
 
 
 def _finish(ax: Axes, styled: Sequence[Styled], look: Look) -> None:
     lengths = sorted({length for f, *_ in styled for length in f.by_length})
-    shown = [lengths[i] for i in every_nth(len(lengths), 9)] if lengths else []
+    shown = [lengths[i] for i in every_nth(len(lengths), 9)]
     ax.set_xscale("log")
     ax.set_xticks(shown, [look.length_label(n) for n in shown])
     ax.xaxis.set_minor_locator(NullLocator())

@@ -48,7 +48,7 @@ class View:
     """A run as pictures and pages show it."""
 
     grid: Grid
-    report: RunReport | None = None  # None: a grid alone
+    report: RunReport
     date: str = ""  # ISO 8601, of the run's begin
     version: str = ""  # of niah
 
@@ -90,9 +90,9 @@ def reading_lines(f: RunReport) -> Iterator[str]:
     yield "; ".join([*parts, *claimed_part(f)])
 
 
-def claimed_part(f: RunReport | None) -> list[str]:
+def claimed_part(f: RunReport) -> list[str]:
     """What is claimed for a model, where it is known."""
-    return [f"claimed {label_of(f.claimed)}"] if f and f.claimed else []
+    return [f"claimed {label_of(f.claimed)}"] if f.claimed else []
 
 
 def _tested_part(f: RunReport) -> list[str]:
@@ -184,10 +184,8 @@ def _far(f: RunReport, held: EffectiveLength) -> str:
     return f"up to {label_of(held.point)}{longest}"
 
 
-def held_by(f: RunReport | None) -> EffectiveLength | None:
+def held_by(f: RunReport) -> EffectiveLength | None:
     """The effective length by the absolute rule, where that was asked for."""
-    if f is None:
-        return None
     return next((e for e in f.effective if e.rule.startswith("absolute")), None)
 
 
@@ -218,8 +216,6 @@ def headline(view: View) -> str:
     f, whole = view.report, view.grid.whole
     if whole.mean is None:
         return "No trial has a score"
-    if f is None:
-        return f"{percent(whole.mean)} found"
     if f.bracket is not None:
         holds = f.bracket.holds
         return f"Holds at {label_of(holds.context_length) if holds else 'no length tried'}"
@@ -257,7 +253,7 @@ def found_line(view: View) -> str:
 def lengths_line(view: View) -> str:
     """Claimed against found length, with what is sure of it."""
     f, held = view.report, held_by(view.report)
-    if f is None or held is None or view.grid.whole.mean is None:
+    if held is None or view.grid.whole.mean is None:
         return ""
     said = f"effective length {label_of(held.point)} ({sure_label(held)})"
     return " · ".join([said, *claimed_part(f), *_tested_part(f)])
@@ -328,9 +324,8 @@ def several_headline(views: Sequence[View], room: int = 30) -> str:
 
 def spoken(view: View) -> str:
     """A heatmap in words, for those who do not see it."""
-    g = view.grid
-    by_length = {} if view.report is None else view.report.by_length
-    shares = [f"{label_of(n)} {percent(r.mean, 'not measured')}" for n, r in by_length.items()]
+    g, found = view.grid, view.report.by_length.items()
+    shares = [f"{label_of(n)} {percent(r.mean, 'not measured')}" for n, r in found]
     size = f"{len(g.context_lengths)} context lengths by {len(g.depths)} depths"
     told = f" By length: {', '.join(shares[:24])}." if shares else ""
     return f"Heatmap of {view.model}: {size}. {headline(view)}. {found_label(g.whole)}.{told}"

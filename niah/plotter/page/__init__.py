@@ -37,8 +37,7 @@ from niah.plotter.summary import (
 )
 from niah.records import Header, Prompt, Result, Trial
 from niah.verdict.pairs import Agreed
-from niah.verdict.records import Cell, CellChange, Comparison, Control, Share
-from niah.verdict.sample import BANDS
+from niah.verdict.records import Cell, CellChange, Comparison, Control
 
 SCRIPTS = ("base.js", "grid.js", "trials.js", "curves.js", "compare.js")  # so ordered, then main.js
 MOST_TRIALS = 10_000  # with more, all that are not right, and a part of the right ones
@@ -117,16 +116,18 @@ def run_data(t: Told, title: str) -> dict[str, Any]:
             "headline": headline(view), "found": found_line(view),
             "lengths_said": lengths_line(view), "doubts": doubts_line(view),
             "recipe": recipe_line(view),
-            "more": [*(weakest_lines(f) if f else ()), *control_labels(g.by_control)],
-            "warnings": [*(f.notes if f else ()), *t.warnings],
-            "whole": asdict(g.whole), "claimed": f and f.claimed,
+            "more": [*weakest_lines(f), *control_labels(g.by_control)],
+            "warnings": [*f.notes, *t.warnings],
+            "whole": asdict(g.whole), "claimed": f.claimed,
             "effective": held and held.point, "threshold": held and held.threshold,
             "depth_of": g.depth_of, "lengths": g.context_lengths, "depths": g.depths,
             "cells": _tables(g.cells), "left_out": left_out,
             "media": {str(n): size.label for n, size in g.media.items()} or None,
             "media_kind": next((size.kind for size in g.media.values()), None),
             "controls": _tables(g.controls),
-            "by_length": _by_length(t), "by_band": _by_band(view), "not_built": t.not_built,
+            "by_length": _by_length(t),
+            "by_band": [_without_none({"band": b, **asdict(r)}) for b, r in f.by_band.items()],
+            "not_built": t.not_built,
             "agreed": [{"who": who, "said": a.words(), **asdict(a)} for who, a in t.agreed],
             "versions": {"niah": header.version, "haystack": header.haystack_digest,
                          "tokenizer": header.tokenizer, "version of the task": header.task_version},
@@ -207,22 +208,14 @@ def _chosen(trials: Sequence[Result]) -> tuple[list[Result], str | None]:
 
 
 def _by_length(t: Told) -> list[dict[str, Any]]:
-    f = t.view.report
-    if f is None:
-        return []
-    times = {at.context_length: at for at in f.times}
+    times = {at.context_length: at for at in t.view.report.times}
     rows = []
-    for n, r in f.by_length.items():
+    for n, r in t.view.report.by_length.items():
         at = times.get(n)
         seconds = {"first_s": at and at.first_token_s, "total_s": at and at.total_s}
         costs = {"dollars": t.dollars.get(n), "search": t.searched.get(n)}
         rows.append(_without_none({"length": n, **asdict(r), **seconds, **costs}))
     return rows
-
-
-def _by_band(view: View) -> list[dict[str, Any]]:
-    bands: Mapping[str, Share] = {} if view.report is None else view.report.by_band
-    return [_without_none({"band": band, **asdict(bands[band])}) for band in BANDS if band in bands]
 
 
 def _comparison(c: Comparison) -> dict[str, Any]:
