@@ -33,8 +33,10 @@ _MOST_SEARCHED = 33_000  # tokens of a prompt that is searched as well
 
 @dataclass
 class Built:
-    """Prompts that were built again, kept while a page follows its run."""
+    """Prompts that are built again, kept while a page follows its run."""
 
+    most_tokens: int = MOST_TOKENS
+    experiment: Experiment | None = None  # that builds them, where it is at hand
     surroundings: dict[str, Surroundings] = field(default_factory=dict)
     searched: dict[str, dict[int, list[float]]] = field(
         default_factory=lambda: defaultdict(lambda: defaultdict(list))
@@ -68,7 +70,7 @@ def write_page(
     """The page of runs that are open. Raises ConfigError for a place that cannot be written."""
     if path.suffix.lower() not in (".html", ".htm"):
         raise ConfigError(f"{path.name}: a page ends in .html")
-    told = [told_of(run, Built(), most_tokens, experiment) for run in runs]
+    told = [told_of(run, Built(most_tokens, experiment)) for run in runs]
     text = page_html(page_data(told, comparisons(runs), history_of(runs)))
     with writing(path, "choose another --out", ConfigError):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -113,21 +115,19 @@ def write_files(run: Run, palette: str, experiment: Experiment | None = None) ->
     return said
 
 
-def told_of(
-    run: Run, built: Built, most_tokens: int = MOST_TOKENS, experiment: Experiment | None = None
-) -> Told:
+def told_of(run: Run, built: Built) -> Told:
     """Everything that a page tells of a run; ``built`` gains what was not in it."""
     trials = list(read_log(run.folder)[1].values())
-    _build(run, trials, built, most_tokens, experiment)
-    missing = plural(len(trials) - len(built.surroundings), "prompt")
-    all_built = len(trials) == len(built.surroundings)
+    _build(run, trials, built)
+    left = len(trials) - len(built.surroundings)
+    not_built = f"{plural(left, 'prompt')} not built again here" if left else None
     return Told(
         name=name_of(run.folder),
         view=run.view,
         header=run.header,
         trials=trials,
         surroundings=built.surroundings,
-        not_built=built.failed or (None if all_built else f"{missing} not built again here"),
+        not_built=built.failed or not_built,
         warnings=run.warnings,
         dollars=_dollars(run, trials),
         searched=_best_way(built),
@@ -148,13 +148,7 @@ def _dollars(run: Run, trials: Sequence[Result]) -> dict[int, float]:
     return known if any(known.values()) else {}
 
 
-def _build(
-    run: Run,
-    trials: Sequence[Result],
-    built: Built,
-    most_tokens: int,
-    experiment: Experiment | None,
-) -> None:
+def _build(run: Run, trials: Sequence[Result], built: Built) -> None:
     """Build prompts again as far as they may take so many tokens, those of wrong answers first."""
     if run.header.imported is not None:
         built.failed = f"imported from {run.header.imported}: its prompts cannot be built"
@@ -162,17 +156,17 @@ def _build(
     if built.failed or not left:
         return
     try:
-        experiment = experiment or experiment_again(run.header)
+        experiment = built.experiment or experiment_again(run.header)
         for r in sorted(left, key=lambda r: (r.score == 1, r.trial.epoch)):
             built.tokens += r.prompt_tokens
-            if built.tokens > most_tokens:
+            if built.tokens > built.most_tokens:
                 return
             prompt = experiment.prompt(r.trial)
             if prompt.digest != r.prompt_digest:
                 raise RunError("haystack or niah have changed since")
             built.surroundings[r.trial.id] = surroundings_of(prompt)
             short = r.trial.epoch == 0 and r.trial.context_length <= _MOST_SEARCHED
-            if most_tokens > QUICK_TOKENS and short and r.trial.control is None:
+            if built.most_tokens > QUICK_TOKENS and short and r.trial.control is None:
                 _search(experiment, r, prompt, built)
     except (NiahError, TypeError, ValueError) as error:  # no such haystack, or keys of another time
         built.failed = f"prompts cannot be built again here: {error}"
@@ -200,6 +194,4 @@ def _expanded(runs: Sequence[Run | str | Path], results: Path) -> Iterator[Run |
         inside: list[Path] = []
         if folder is not None and not (folder / LOG_NAME).is_file():
             inside = list(run_folders(folder))
-        yield from inside
-        if not inside:
-            yield run
+        yield from inside or [run]

@@ -69,8 +69,8 @@ class Viewer:
             runs = [open_run(self._folder(name)) for name in names]
             runs.sort(key=lambda run: run.header.created)  # the oldest is what others differ from
             names = [self._name(run.folder) for run in runs]
-            built = [self._built.setdefault(name, Built()) for name in names]
-            told = [told_of(run, b, QUICK_TOKENS) for run, b in zip(runs, built, strict=True)]
+            built = [self._built.setdefault(name, Built(QUICK_TOKENS)) for name in names]
+            told = list(map(told_of, runs, built))
             data = page_data(told, comparisons(runs), history_of(runs))
         served = {"token": self.token, "names": names, "stamp": self.stamp(names)}
         return {**data, "served": served}
@@ -200,7 +200,8 @@ def _row(run: RunSummary | RunError) -> str:
         return f"<th scope=row></th><td colspan=5>{html.escape(str(run))}</td>"
     name = html.escape(run.name)
     address = html.escape(f"/page?{urlencode({'run': run.name})}")
-    kind = "imported" if run.imported else "simulated" if run.provider == "simulated" else ""
+    simulated = "simulated" if run.provider == "simulated" else ""
+    kind = "imported" if run.imported else simulated
     chip = f' <span class="chip {kind}">{kind}</span>' if kind else ""
     box = f'<input type=checkbox name=run value="{name}" aria-label="choose {name}"> '
     model = f"<td>{html.escape(run.model)}{chip}</td>"
