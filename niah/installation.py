@@ -120,15 +120,14 @@ def _requirement(extras: str, origin: Mapping[str, Any]) -> str:
     if "vcs_info" in origin:
         vcs = origin["vcs_info"]
         revision = f"@{vcs['requested_revision']}" if vcs.get("requested_revision") else ""
-        return f"'{DISTRIBUTION}[{extras}] @ {vcs['vcs']}+{url}{revision}'"
-    if url.startswith("file:"):
+        url = f"{vcs['vcs']}+{url}{revision}"
+    elif url.startswith("file:"):
         path = Path(url2pathname(urlsplit(url).path))
         if path.exists():
             editable = "-e " if origin.get("dir_info", {}).get("editable") else ""
             return f"{editable}'{_shown(path)}[{extras}]'"
-    if url and not url.startswith("file:"):
-        return f"'{DISTRIBUTION}[{extras}] @ {url}'"
-    return f"'{DISTRIBUTION}[{extras}]'"
+        url = ""  # gone: by its name, then
+    return f"'{DISTRIBUTION}[{extras}]{f' @ {url}' if url else ''}'"
 
 
 def _shown(path: Path) -> str:

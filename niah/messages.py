@@ -88,9 +88,7 @@ class Delivered:
     text_tokens: int | None = None  # of what stays text beside pages and sound
     media_tokens: int | None = None  # of pages and sound, by the service's published formula
     overhead_tokens: int | None = None  # of turns beside their text, as the server counts, if known
-    embed_calls: int | None = (
-        None  # requests to the server of vectors; a text is sent once in a run
-    )
+    embed_calls: int | None = None  # to the server of vectors; a text is sent once in a run
     embed_tokens: int | None = None  # of these, as that server counts, else in the run's tokenizer
 
 

@@ -28,13 +28,9 @@ _RUNS = pytest.StashKey[list[str]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.getgroup("niah").addoption(
-        "--niah-results",
-        type=Path,
-        default=None,
-        metavar="FOLDER",
-        help="Folder of the runs that niah_sweep makes.",
-    )
+    told = "Folder of the runs that niah_sweep makes."
+    group = parser.getgroup("niah")
+    group.addoption("--niah-results", type=Path, metavar="FOLDER", help=told)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -61,11 +57,8 @@ def niah_sweep(request: pytest.FixtureRequest) -> Callable[..., Any]:
             settings = {**mark.kwargs, **settings}
         baseline = settings.pop("baseline", None)
         limits = {key: settings[key] for key in GateConfig.model_fields if key in settings}
-        settings = {
-            key: value
-            for key, value in settings.items()
-            if key not in limits or key in niah.RunConfig.model_fields
-        }
+        for key in limits.keys() - niah.RunConfig.model_fields.keys():
+            del settings[key]
         results = request.config.getoption("--niah-results") or DEFAULT_RESULTS
         run = niah.sweep(config, results=results, **settings)
         request.node.stash.setdefault(_RUNS, []).append(_text_of(run))

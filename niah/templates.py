@@ -117,10 +117,6 @@ def gate_template(name: str) -> str:
     return _GATE_HEAD.format(name=name) + body
 
 
-def suite_template(name: str) -> str:
-    return _SUITE.format(name=name)
-
-
 def questions_template(name: str) -> str:
     """A file of questions: two of the shipped ones, which can be run as they are."""
     shipped = (shared_root("configs") / "questions" / "en.toml").read_text(encoding="utf-8")
@@ -131,7 +127,7 @@ def questions_template(name: str) -> str:
 TEMPLATES: Mapping[str, Callable[[str], str]] = {
     "run": run_template,
     "gate": gate_template,
-    "suite": suite_template,
+    "suite": lambda _: _SUITE,
     "questions": questions_template,
 }
 
