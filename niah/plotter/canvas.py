@@ -44,10 +44,6 @@ class Words:
     foot: str
     spoken: str  # the picture in words
 
-    @property
-    def all(self) -> str:
-        return "".join((self.headline, *self.lines, self.foot, self.spoken))
-
 
 def save(draw: Callable[[], Figure], words: Words, path: Path, look: Look = LOOK) -> list[str]:
     """Draw into a PNG, SVG or PDF, in fonts that hold the words; returns warnings (a missing font).
@@ -115,7 +111,7 @@ def drawn(
 ) -> tuple[bytes, list[str]]:
     """The same in memory, with its warnings. Raises UnknownName for an unknown palette or size."""
     look.check()
-    families, said = fonts_for(words.all)
+    families, said = fonts_for("".join((words.headline, *words.lines, words.foot, words.spoken)))
     metadata: Mapping[str, dict[str, Any]] = {  # without a date: the same run, the same bytes
         "png": {"Description": words.spoken, "Look": look.palette},
         "pdf": {"Subject": words.spoken, "CreationDate": None},

@@ -19,12 +19,6 @@ if TYPE_CHECKING:
 SQUARES = ((0.9, "🟩"), (0.7, "🟨"), (0.3, "🟧"), (0.0, "🟥"))
 UNSCORED = "⬜"
 MOST_SQUARES = 10_000  # a summary of more than 1 MiB is refused by GitHub
-_LEVELS = {
-    Verdict.FAIL: "error",
-    Verdict.INVALID: "error",
-    Verdict.INCONCLUSIVE: "warning",
-    Verdict.INCOMPLETE: "warning",
-}
 
 
 def judgement_json(judgement: Judgement) -> str:
@@ -140,8 +134,9 @@ def outputs(judgement: Judgement, grid: Grid) -> str:
 
 def _command(verdict: Verdict, title: str, message: str) -> str:
     """Control signs are written as GitHub reads them; in a title so are the signs that end it."""
+    level = "error" if verdict in (Verdict.FAIL, Verdict.INVALID) else "warning"
     title, message = _escaped(title, "%\r\n:,"), _escaped(message, "%\r\n")
-    return f"::{_LEVELS[verdict]} title=niah {title}::{message}"
+    return f"::{level} title=niah {title}::{message}"
 
 
 def _escaped(text: str, signs: str) -> str:
@@ -151,10 +146,10 @@ def _escaped(text: str, signs: str) -> str:
 def _square(cell: Cell | None) -> str:
     if cell is None:
         return UNSCORED
-    mean = cell.mean
-    if mean is None:
+    if cell.mean is None:
         return f"{UNSCORED} {unscored_label(cell)}".rstrip()
-    return f"{next(square for least, square in SQUARES if mean >= least)} {value_label(mean)}"
+    square = next(square for least, square in SQUARES if cell.mean >= least)
+    return f"{square} {value_label(cell.mean)}"
 
 
 def _cell_text(text: str) -> str:

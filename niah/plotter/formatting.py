@@ -111,11 +111,8 @@ def normalised_label(grid: Grid) -> list[str]:
 
 def detail_labels(grid: Grid) -> list[str]:
     """What was scored apart, and the answers by class."""
-    parts = [
-        f"{name} {percent(r.mean)} (n = {r.n:,})"
-        for name, r in grid.parts.items()
-        if r.mean is not None
-    ]
+    scored = {name: r for name, r in grid.parts.items() if r.mean is not None}
+    parts = [f"{name} {percent(r.mean)} (n = {r.n:,})" for name, r in scored.items()]
     classes = sorted(grid.answer_classes.items(), key=lambda item: (-item[1], item[0]))
     lines = [f"apart: {', '.join(parts)}"] if parts else []
     if set(grid.answer_classes) <= {"right"}:

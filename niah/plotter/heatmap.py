@@ -20,9 +20,7 @@ from functools import partial
 from math import ceil
 from pathlib import Path
 from statistics import fmean
-from typing import Any
 
-import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
@@ -125,7 +123,7 @@ def words_of(views: Sequence[View], title: str | None = None, look: Look = LOOK)
 
 def _by_turns(view: View, look: Look) -> str | None:
     """What is found at the fewest and at the most turns; None where no turns are on the axis."""
-    found = view.report.by_length.items() if view.report else ()
+    found = view.report.by_length.items()
     shares = [(look.turns[n], r.mean) for n, r in found if n in look.turns and r.mean is not None]
     if len(shares) < 2:
         return None
@@ -159,9 +157,7 @@ def panel_of(view: View, name: str) -> Panel:
 
 def columns_for(panels: int) -> int:
     """How many stand side by side on a wide sheet."""
-    if panels <= 3:
-        return panels
-    return min(4, ceil(panels / 2))
+    return panels if panels <= 3 else min(4, ceil(panels / 2))
 
 
 def panels_figure(panels: Sequence[Panel], words: Words, look: Look) -> tuple[Figure, list[Axes]]:
@@ -171,12 +167,8 @@ def panels_figure(panels: Sequence[Panel], words: Words, look: Look) -> tuple[Fi
     axes = list(figure.subplots(rows, columns, squeeze=False).flat)
     for ax in axes[len(panels) :]:
         ax.set_axis_off()
-    room = Room(
-        look=look,
-        width=look.sheet.width * 0.88 / columns,
-        height=look.sheet.height * 0.68 / rows,
-        alone=len(panels) == 1,
-    )
+    width, height = look.sheet.width * 0.88 / columns, look.sheet.height * 0.68 / rows
+    room = Room(look=look, width=width, height=height, alone=len(panels) == 1)
     size = look.sheet.type * (0.95 if columns < 4 else 0.8)
     for i, (panel, ax) in enumerate(zip(panels, axes, strict=False)):
         panel.draw(ax, room)
@@ -271,8 +263,8 @@ def comparison_figure(
     figure, axes = panels_figure(panels, words or comparison_words(views, comparison), look)
     scale_beside(figure, axes[: len(views)], colour_map(look.palette), FOUND, look)
     if comparison is not None:
-        colours = matplotlib.colormaps[CHANGES]
-        scale_beside(figure, axes[len(views) :], colours, "change in the share", look, (-1, 1))
+        changed = axes[len(views) :]
+        scale_beside(figure, changed, colour_map(CHANGES), "change in the share", look, (-1, 1))
     return figure
 
 
@@ -283,15 +275,16 @@ def difference(comparison: Comparison, grid: Grid, ax: Axes, room: Room) -> None
         (c.context_length, c.depth_percent, c.change, change_label(c.change))
         for c in comparison.cells
     ]
-    boxes, colours = boxes_of(grid, edges, shown), matplotlib.colormaps[CHANGES]
-    fill(ax, boxes, room, colours, digits=any(b.value for b in boxes), ends=(-1, 1))
+    boxes = boxes_of(grid, edges, shown)
+    digits = any(b.value for b in boxes)
+    fill(ax, boxes, room, colour_map(CHANGES), digits=digits, ends=(-1, 1))
     for cell, box in zip(comparison.cells, boxes, strict=True):
         if cell.p is None or cell.p > LEVEL:
             continue
-        corner = (box.x + 0.07, box.y + 0.09 * box.height)
+        corner, height = (box.x + 0.07, box.y + 0.09 * box.height), 0.82 * box.height
         for colour, line in (("white", 4.0), ("black", 1.8)):  # seen on light and on dark cells
-            style: dict[str, Any] = {"edgecolor": colour, "linewidth": line, "facecolor": "none"}
-            ax.add_patch(Rectangle(corner, 0.86, 0.82 * box.height, **style))
+            frame = Rectangle(corner, 0.86, height, fill=False, edgecolor=colour, linewidth=line)
+            ax.add_patch(frame)
     axes_of(ax, replace(grid, controls=()), edges, room)
 
 
@@ -334,7 +327,7 @@ def card_figure(views: Sequence[View], words: Words, look: Look = LOOK) -> Figur
     left.set(xlim=(-0.025, 1), ylim=(1, 0))
     f, r = views[0].report, views[0].grid.whole
     held = held_by(f)
-    claimed = label_of(f.claimed if f else None, "not stated")
+    claimed = label_of(f.claimed, "not stated")
     effective = "not measured" if held is None else label_of(held.point)
     for x, name, value in ((0.0, "claimed", claimed), (0.5, "effective", effective)):
         left.text(x, 0.02, name, va="top", size=unit, color=look.faint)

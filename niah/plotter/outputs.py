@@ -85,17 +85,10 @@ def _suite_json(suite: str, grids: Mapping[str, Grid], searched: Mapping[str, fl
     runs = []
     for name, grid in grids.items():
         told = asdict(grid)
-        runs.append(
-            {
-                "name": name,
-                "task": grid.task,
-                "haystack": grid.haystack,
-                "recall": told["whole"],
-                "normalised": grid.normalised,
-                "search": searched.get(name),
-                **{key: told[key] for key in ("parts", "answer_classes", "controls")},
-            }
-        )
+        about = {"name": name, "task": grid.task, "haystack": grid.haystack}
+        scores = {"recall": told["whole"], "normalised": grid.normalised}
+        apart = {key: told[key] for key in ("parts", "answer_classes", "controls")}
+        runs.append({**about, **scores, "search": searched.get(name), **apart})
     model = next(iter(grids.values())).model
     mean = sum(means) / len(means) if means else None  # every run weighs the same
     table = {"schema": SCHEMA, "suite": suite, "model": model, "mean": mean, "runs": runs}

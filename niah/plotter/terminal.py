@@ -269,7 +269,8 @@ class _Painter:
         return _SHORT.get(outcome, outcome)[: self._width]
 
     def _sign(self, kind: str) -> str:
-        self._seen |= {FOUND, PARTLY, LOST, kind} if kind in (FOUND, PARTLY, LOST) else {kind}
+        scored = {FOUND, PARTLY, LOST}  # each says what the others are not
+        self._seen |= scored if kind in scored else {kind}
         return self._signs[kind]
 
 
