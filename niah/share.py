@@ -191,7 +191,7 @@ def _expanded(runs: Sequence[Run | str | Path], results: Path) -> Iterator[Run |
     for run in runs:
         places = [] if isinstance(run, Run) else [Path(run), results / run]
         folder = next((place for place in places if place.is_dir()), None)
-        inside: list[Path] = []
+        meant: Sequence[Run | str | Path] = [run]
         if folder is not None and not (folder / LOG_NAME).is_file():
-            inside = list(run_folders(folder))
-        yield from inside or [run]
+            meant = list(run_folders(folder)) or meant
+        yield from meant
