@@ -102,6 +102,13 @@ def test_the_difference_has_a_fixed_scale_and_frames_what_is_more_than_chance() 
     assert [a.get_ylim() for a in figure.axes if a.get_label() == "<colorbar>"] == [(0, 1), (-1, 1)]
 
 
+def test_beside_bars_stands_the_scale_of_the_change_alone() -> None:
+    of = header(lengths=(1_000,), epochs=1)
+    runs = (of, results(of)), (of, results(of, lost))
+    figure = comparison_figure([unreported(grid_of(*run)) for run in runs], comparison_of(*runs))
+    assert [a.get_ylim() for a in figure.axes if a.get_label() == "<colorbar>"] == [(-1, 1)]
+
+
 def test_the_difference_is_labelled_like_the_heatmaps() -> None:
     of = header(config={"provider": "simulated"})
     runs = (of, results(of)), (of, results(of, lost))

@@ -19,9 +19,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullLocator
 from rich.cells import cell_len
 
-from niah.plotter.canvas import Words, canvas, colour_map, save, scale_beside
+from niah.plotter.canvas import Words, canvas, save
 from niah.plotter.cells import Room, every_nth
-from niah.plotter.heatmap import FOUND, Panel, panel_of, panels_figure, words_of
+from niah.plotter.heatmap import Panel, figure_of, words_of
 from niah.plotter.look import LOOK, TURNS, Look
 from niah.plotter.report_text import Part, change_words, table_of
 from niah.plotter.summary import View, held_by, names_of
@@ -213,15 +213,12 @@ def deliveries_figure(
 ) -> Figure:
     """A heatmap for each, then the share found by length, then whose misses they are, by depth."""
     names = [d.name for d in deliveries]
-    panels = [panel_of(view, name) for view, name in zip(views, names, strict=True)]
     title = "share found by length\nwith 95 % intervals"
-    panels.append(Panel(title=title, draw=partial(_curves, views, names)))
+    more = [Panel(title=title, draw=partial(_curves, views, names))]
     for n, d in enumerate(deliveries[1:]):
         title, bars = f"{d.name}\nwhose misses, by depth", partial(_split_bars, d, named=n == 0)
-        panels.append(Panel(title=title, draw=bars))
-    figure, axes = panels_figure(panels, words, look)
-    scale_beside(figure, axes[: len(views)], colour_map(look.palette), FOUND, look)
-    return figure
+        more.append(Panel(title=title, draw=bars))
+    return figure_of(views, look, words, names, more)
 
 
 def _curves(views: Sequence[View], names: Sequence[str], ax: Axes, room: Room) -> None:

@@ -132,15 +132,19 @@ def _by_turns(view: View, look: Look) -> str | None:
 
 
 def figure_of(
-    views: Sequence[View], look: Look = LOOK, words: Words | None = None, names: Sequence[str] = ()
+    views: Sequence[View],
+    look: Look = LOOK,
+    words: Words | None = None,
+    names: Sequence[str] = (),
+    more: Sequence[Panel] = (),
 ) -> Figure:
-    """A picture with a panel per run and a common scale."""
+    """A picture with a panel per run and a common scale, and more panels behind them."""
     words = words or words_of(views)
     names = names or names_of(views, 108 // columns_for(len(views)))
     panels = [panel_of(v, name) for v, name in zip(views, names, strict=True)]
-    figure, axes = panels_figure(panels, words, look)
+    figure, axes = panels_figure([*panels, *more], words, look)
     if not all(is_bars(v.grid) for v in views):
-        scale_beside(figure, axes, colour_map(look.palette), FOUND, look)
+        scale_beside(figure, axes[: len(views)], colour_map(look.palette), FOUND, look)
     return figure
 
 
@@ -255,16 +259,14 @@ def comparison_figure(
     words: Words | None = None,
 ) -> Figure:
     """Small multiples; the difference is the last one."""
-    names = names_of(views)
-    panels = [panel_of(v, name) for v, name in zip(views, names, strict=True)]
-    if comparison is not None:
-        title, grid = f"{names[-1]}\nminus {names[0]}", views[-1].grid
-        panels.append(Panel(title=title, draw=partial(difference, comparison, grid)))
-    figure, axes = panels_figure(panels, words or comparison_words(views, comparison), look)
-    scale_beside(figure, axes[: len(views)], colour_map(look.palette), FOUND, look)
-    if comparison is not None:
-        changed = axes[len(views) :]
-        scale_beside(figure, changed, colour_map(CHANGES), "change in the share", look, (-1, 1))
+    words, names = words or comparison_words(views, comparison), names_of(views)
+    if comparison is None:
+        return figure_of(views, look, words, names)
+    draw = partial(difference, comparison, views[-1].grid)
+    changed = Panel(title=f"{names[-1]}\nminus {names[0]}", draw=draw)
+    figure = figure_of(views, look, words, names, [changed])
+    last, colours = [figure.axes[len(views)]], colour_map(CHANGES)
+    scale_beside(figure, last, colours, "change in the share", look, (-1, 1))
     return figure
 
 
