@@ -136,6 +136,20 @@ def test_a_label_does_not_hide_a_time(text: str, seconds: list[int]) -> None:
 @pytest.mark.parametrize(
     ("text", "answer_class"),
     [
+        ("at 99999 minutes", "wrong"),
+        ("123456 hours", "wrong"),
+        ("999999 hours or 12:16", "several"),
+    ],
+)
+def test_a_time_that_no_recording_reaches_is_judged_like_any_other(
+    text: str, answer_class: str
+) -> None:
+    assert time_of_day(text, Expected(targets=("12:16",)), 30).answer_class == answer_class
+
+
+@pytest.mark.parametrize(
+    ("text", "answer_class"),
+    [
         ("12:16–12:44", "right"),
         ("from 12:16 to 12:44", "right"),
         ("between 12:16 and 12:44", "right"),

@@ -54,13 +54,18 @@ def time_of_day(text: str, expected: Expected, tolerance_s: float) -> Score:
     points = [m for m in mentions if not _is_beside(folded, m)]
     verdict = decide(Reading(folded, points, expected, _timed))
     score = one_value(answer, verdict, expected, named={m.value for m in mentions})
-    off = [abs(seconds_in(value)[0] - target) for value in verdict.values]
+    off = [abs(_second_of(value) - target) for value in verdict.values]
     near = len(off) == 1 and off[0] <= tolerance_s
     within = near and score.answer_class in ("right", "wrong")
     score = replace(score, parts={"exact": score.value, "within tolerance": float(within)})
     if within and score.answer_class == "wrong":
         return replace(score, answer_class="near-miss", detail=f"within {tolerance_s:g} s")
     return score
+
+
+def _second_of(written: str) -> int:
+    """What ``clock`` wrote, however many its hours: 721 for 12:01."""
+    return sum(int(part) * 60**i for i, part in enumerate(reversed(written.split(":"))))
 
 
 def _timed(text: str) -> str:
