@@ -179,6 +179,14 @@ def named(name: str) -> str:
     return f"{name}@{rule_of(name).version}"
 
 
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def _is_depth(value: Any) -> bool:
+    return value is None or (not isinstance(value, bool) and 0 <= value <= 100)
+
+
 ROLES = ("system", "user", "assistant")
 _TEXT = (lambda v: isinstance(v, str), "text")
 _TOKENS = (lambda v: _is_count(v) and v > 0, "1 or more tokens")
@@ -189,11 +197,8 @@ _FIELDS: Mapping[str, tuple[Callable[[Any], bool], str]] = {
     "prefix": _TEXT,
     "context_length": _TOKENS,
     "reply_tokens": _TOKENS,
-    "prompt_tokens": (lambda v: _is_count(v), "a number of tokens"),
-    "depth_percent": (
-        lambda v: v is None or (not isinstance(v, bool) and 0 <= v <= 100),
-        "from 0 to 100",
-    ),
+    "prompt_tokens": (_is_count, "a number of tokens"),
+    "depth_percent": (_is_depth, "from 0 to 100"),
     "targets": (
         lambda v: all(isinstance(t, str) and t for t in v) and not isinstance(v, str),
         "a list of texts, none of them empty",
@@ -219,7 +224,3 @@ def check_line(line: Mapping[str, Any]) -> None:
         )
     if not all(isinstance(message["content"], str) for message in line["messages"]):
         raise ValueError("the content of a message is one text")
-
-
-def _is_count(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
