@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import cached_property
 from itertools import accumulate, pairwise
 from math import isnan
@@ -165,16 +165,11 @@ def draft(episodes: Sequence[Episode], name: str, haystack: str, count: int) -> 
     return drafted
 
 
-def _places(episodes: Sequence[Episode], count: int) -> Iterator[tuple[Episode, Span]]:
+def _places(episodes: Sequence[Episode], count: int) -> Iterable[tuple[Episode, Span]]:
     """Minutes in the middle of equal parts of all lines; some lines where there are no times."""
     lines = [(episode, line) for episode in episodes for line in range(len(episode.lines))]
-    taken: set[tuple[int, Span]] = set()
-    for part in range(count):
-        episode, line = lines[(2 * part + 1) * len(lines) // (2 * count)]
-        span = _around(episode, line)
-        if (episode.number, span) not in taken:
-            taken.add((episode.number, span))
-            yield episode, span
+    middles = (lines[(2 * part + 1) * len(lines) // (2 * count)] for part in range(count))
+    return dict.fromkeys((episode, _around(episode, line)) for episode, line in middles)
 
 
 def _around(episode: Episode, line: int) -> Span:

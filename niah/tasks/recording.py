@@ -79,7 +79,7 @@ class When(BuiltIn):
         return clock(told[0]) if told else None
 
 
-class WhenAndWhat(When):
+class WhenAndWhat(BuiltIn):
     """Both halves in one question: which value belongs to a key,
     and at what time it is said. Scored apart."""
 
