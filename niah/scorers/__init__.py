@@ -1,6 +1,6 @@
 """Pure functions from an answer to a Score. Values are parsed, not searched for as substrings."""
 
-from niah.scorers.decide import is_echo, offers_anyway, says_not_there, without_phrase
+from niah.scorers.decide import is_echo, offers_anyway, without_phrase, wrong_score
 from niah.scorers.expected import Expected, WrongValue, expected_of
 from niah.scorers.names import names_in, spaced
 from niah.scorers.reply import (
@@ -37,7 +37,6 @@ __all__ = [
     "number_set",
     "offers_anyway",
     "said_in",
-    "says_not_there",
     "seconds_in",
     "spaced",
     "time_of_day",
@@ -45,4 +44,5 @@ __all__ = [
     "whole_part",
     "without_phrase",
     "without_reasoning",
+    "wrong_score",
 ]

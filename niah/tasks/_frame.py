@@ -30,13 +30,18 @@ class Asked:
     key: str = ""  # of the question's form, with the words in its blanks
     blanks: Mapping[str, str] = field(default_factory=dict)
 
-    def found(self, *forms: str | Form, **known: str) -> list[tuple[int, dict[str, str]]]:
-        """Every line in some forms, or in those of a key: its place, and what fills its blanks."""
+    def found(self, *forms: str | Form, **known: str) -> list[dict[str, str]]:
+        """What fills the blanks of every line in some forms, or in those of a key, in order."""
         lines: list[tuple[int, dict[str, str]]] = []
         for said in forms:
             for form in self.wording.forms(said) if isinstance(said, str) else [said]:
-                lines += form.found_in(self.text, **known)
-        return sorted(lines, key=lambda line: line[0])
+                given = {blank: known[blank] for blank in form.blanks & known.keys()}
+                lines += ((at, given | read) for at, read in form.found_in(self.text, **known))
+        return [blanks for _, blanks in sorted(lines, key=lambda line: line[0])]
+
+    def first(self, blank: str, *forms: str | Form, **known: str) -> str | None:
+        """What fills a blank of the first line in some forms."""
+        return next((line[blank] for line in self.found(*forms, **known)), None)
 
 
 def speech_opening(language: str, hint: str) -> str:

@@ -38,7 +38,7 @@ class Tracking(BuiltIn):
     def answer(self, asked: Asked) -> str | None:
         """Follow the assignments in the order of the text."""
         holding: list[str] = []
-        for _, line in asked.found("tracking.first", "tracking.next", value=asked.blanks["value"]):
+        for line in asked.found("tracking.first", "tracking.next", value=asked.blanks["value"]):
             if "before" not in line or line["before"] in holding:
                 holding.append(line["name"])
         return ", ".join(holding)
@@ -48,12 +48,8 @@ class Tracking(BuiltIn):
         number, needles = plan.number(), list[Needle]()
         for depth in depths:
             before, name = needles[-1].value if needles else "", plan.variable()
-            text = plan.said(
-                "tracking.next" if before else "tracking.first",
-                name=name,
-                before=before,
-                value=number,
-            )
+            form = "tracking.next" if before else "tracking.first"
+            text = plan.said(form, name=name, before=before, value=number)
             needle = Needle(key=number, value=name, text=text, depth_percent=depth)
             needles.append(replace(needle, answer_class=answer_class))
         return needles
@@ -92,11 +88,10 @@ class Hops(BuiltIn):
         nodes = {name for n in planting.needles for name in (n.key, n.value)} - everywhere
         named = scorers.names_in(scorers.answer_in(text), nodes - {n.key for n in mine[:1]})
         if named - {n.value for n in mine}:
-            why = "named a thing of another chain"
-            return Score(value=0.0, answer_class="distractor", explanation=why)
+            return scorers.wrong_score("distractor", "named a thing of another chain")
         if named:
             why = f"answered {', '.join(sorted(named))}, {ON_THE_WAY} to {target}"
-            return Score(value=0.0, answer_class="near-miss", explanation=why, detail=ON_THE_WAY)
+            return scorers.wrong_score("near-miss", why, ON_THE_WAY)
         return score
 
     def answer(self, asked: Asked) -> str | None:
@@ -104,8 +99,7 @@ class Hops(BuiltIn):
         here, seen = asked.blanks["a"], set[str]()
         while here not in seen:
             seen.add(here)
-            inside = asked.found("hops.inside", "hops.where", a=here)
-            here = inside[0][1]["b"] if inside else here
+            here = asked.first("b", "hops.inside", "hops.where", a=here) or here
         return here if here in PLACES[asked.wording.language] else None
 
     def _chain(self, plan: Planter, depths: Sequence[float], answer_class: str) -> list[Needle]:
@@ -181,15 +175,12 @@ class Moves(BuiltIn):
 
     def answer(self, asked: Asked) -> str | None:
         """Go through the text in its order and note where the thing is."""
-        thing = asked.blanks["thing"]
-        lines = [(at, "went", line) for at, line in asked.found("moves.went")]
-        for key in ("took", "handed"):
-            lines += [(at, key, line) for at, line in asked.found(f"moves.{key}", thing=thing)]
+        forms, thing = ("moves.took", "moves.handed", "moves.went"), asked.blanks["thing"]
         holder, way = "", list[str]()
-        for _, key, line in sorted(lines, key=lambda found: found[0]):
-            if key == "handed":
+        for line in asked.found(*forms, thing=thing):
+            if "other" in line:
                 holder = line["other"]
-            elif key == "took" or line["person"] == holder:
+            elif "thing" in line or line["person"] == holder:
                 holder = line["person"]
                 way.append(line["place"])
         back = 1 if asked.key == "moves.now" else 2

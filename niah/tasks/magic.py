@@ -59,7 +59,7 @@ def score(text: str, planting: Planting) -> Score:
 def stated(asked: Asked, key: str) -> list[str]:
     """The values that the text states for a key, in order, in any of the needle's forms."""
     forms = (f"magic.{kind}.{form}" for kind in KINDS for form in ("sentence", "one_of"))
-    return [blanks["value"] for _, blanks in asked.found(*forms, key=key)]
+    return [line["value"] for line in asked.found(*forms, key=key)]
 
 
 class Single(BuiltIn):
@@ -190,7 +190,7 @@ class Update(BuiltIn):
         latest = asked.key == "update.latest"
         changed = "update.changed" if latest else "update.started"
         found = asked.found("magic.number.sentence", changed, key=asked.blanks["key"])
-        return found[-1 if latest else 0][1]["value"] if found else None
+        return found[-1 if latest else 0]["value"] if found else None
 
 
 def _statements(plan: Planter) -> list[tuple[str, float, tuple[str, ...]]]:
@@ -226,8 +226,7 @@ class Passkey(BuiltIn):
 
     def answer(self, asked: Asked) -> str | None:
         """The number between the words of the needle."""
-        found = asked.found("passkey.needle")
-        return found[0][1]["value"] if found else None
+        return asked.first("value", "passkey.needle")
 
 
 class Kv(BuiltIn):
@@ -253,5 +252,4 @@ class Kv(BuiltIn):
 
     def answer(self, asked: Asked) -> str | None:
         """The value on the line of the key."""
-        found = asked.found(_PAIR, key=asked.blanks["key"])
-        return found[0][1]["value"] if found else None
+        return asked.first("value", _PAIR, key=asked.blanks["key"])

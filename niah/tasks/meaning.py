@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -20,16 +20,7 @@ from niah.text.wording import LANGUAGES, Form, Wording, wording_of
 ASSOCIATIONS = Path(__file__).with_name("associations")
 KINDS = ("other person", "other season", "opposite", "other kind")
 _TRIES = 30
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Fact:
-    """All conditions of a sentence."""
-
-    person: str
-    season: str
-    best: str
-    shop: str
+_Fact = Mapping[str, str]  # all conditions of a sentence: person, season, best and shop
 
 
 class Distractors(BuiltIn):
@@ -44,28 +35,28 @@ class Distractors(BuiltIn):
 
     def planted(self, plan: Planter) -> Planting:
         """The fact at the trial's depth, near misses at random depths away from it."""
-        fact = _Fact(
-            person=plan.person(),
-            season=plan.draw.choice(_names(plan.wording, "seasons")),
-            best=plan.wording.text("distractors.best"),
-            shop=plan.draw.choice(_names(plan.wording, "shops")),
-        )
+        fact: _Fact = {
+            "person": plan.person(),
+            "season": plan.draw.choice(_names(plan.wording, "seasons")),
+            "best": plan.wording.text("distractors.best"),
+            "shop": plan.draw.choice(_names(plan.wording, "shops")),
+        }
 
         def told(fact: _Fact, value: str, form: Form, depth: float | None, *said: str) -> Needle:
-            return plan.needle(form, depth, *said, key=fact.person, value=value, **asdict(fact))
+            return plan.needle(form, depth, *said, key=fact["person"], value=value, **fact)
 
         def retold(fact: _Fact) -> Form:
-            return plan.draw.choice(_retellings(plan.wording, asdict(fact)))
+            return plan.draw.choice(_retellings(plan.wording, fact))
 
-        needles, broken = [told(fact, plan.title(), retold(fact), None)], {fact}
+        needles, facts = [told(fact, plan.title(), retold(fact), None)], [fact]
         for i in range(plan.options.distractor_count):
             kind = KINDS[i % len(KINDS)]
-            broken.add(wrong := _new(plan, fact, kind, broken))
+            facts.append(wrong := _new(plan, fact, kind, facts))
             depth = plan.apart()
             in_other_words = (i + i // len(KINDS)) % 2  # every kind in both ways
             form = retold(wrong) if in_other_words else plan.wording.form("distractors.said")
             needles.append(told(wrong, plan.title(), form, depth, "near-miss", kind))
-        question = plan.said("distractors.question", **asdict(fact))
+        question = plan.said("distractors.question", **fact)
         return plan.planting("distractors.hint", question, needles, [needles[0].value])
 
     def score(self, text: str, planting: Planting) -> Score:
@@ -76,8 +67,7 @@ class Distractors(BuiltIn):
     def answer(self, asked: Asked) -> str | None:
         """The name in the sentence that meets every condition of the question."""
         said = Form(asked.wording.form("distractors.said").fill(**asked.blanks, value="{value}"))
-        found = asked.found(said, *_retellings(asked.wording, asked.blanks))
-        return found[0][1]["value"] if found else None
+        return asked.first("value", said, *_retellings(asked.wording, asked.blanks))
 
 
 @cache
@@ -102,28 +92,28 @@ def _new(plan: Planter, fact: _Fact, kind: str, before: Collection[_Fact]) -> _F
     for _ in range(_TRIES):
         if (wrong := _broken(plan, fact, kind)) not in before:
             return wrong
-    return replace(_broken(plan, fact, kind), person=plan.person())
+    return {**_broken(plan, fact, kind), "person": plan.person()}
 
 
 def _broken(plan: Planter, fact: _Fact, kind: str) -> _Fact:
     """The fact with one condition changed."""
     if kind == "other person":
-        return replace(fact, person=plan.person())
+        return {**fact, "person": plan.person()}
     if kind == "opposite":
-        return replace(fact, best=plan.wording.text("distractors.worst"))
+        return {**fact, "best": plan.wording.text("distractors.worst")}
     part, what = ("season", "seasons") if kind == "other season" else ("shop", "shops")
-    others = [name for name in _names(plan.wording, what) if name != getattr(fact, part)]
-    return replace(fact, **{part: plan.draw.choice(others)})
+    others = [name for name in _names(plan.wording, what) if name != fact[part]]
+    return {**fact, part: plan.draw.choice(others)}
 
 
-def _retellings(wording: Wording, conditions: Mapping[str, str]) -> tuple[Form, ...]:
-    """Every sentence that means some conditions without naming season, kind and judgement."""
+def _retellings(wording: Wording, fact: _Fact) -> tuple[Form, ...]:
+    """Every sentence that means a fact without naming season, kind and judgement."""
     when = {row["name"]: row["when"] for row in wording.rows("distractors.seasons")}
     does = {row["name"]: row["does"] for row in wording.rows("distractors.shops")}
-    known = {"when": when[conditions["season"]], "does": does[conditions["shop"]]}
-    judged = "praised" if conditions["best"] == wording.text("distractors.best") else "scorned"
+    known = {"when": when[fact["season"]], "does": does[fact["shop"]]}
+    judged = "praised" if fact["best"] == wording.text("distractors.best") else "scorned"
     forms = wording.forms(f"distractors.{judged}")
-    return tuple(Form(form.fill(**conditions, **known, value="{value}")) for form in forms)
+    return tuple(Form(form.fill(**fact, **known, value="{value}")) for form in forms)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,8 +188,7 @@ class Associative(BuiltIn):
         """The person in the question's needle: the pairs are this reader's common knowledge."""
         question = asked.question.removesuffix(asked.wording.text("associative.only"))
         known = [pair for pair in pairs(asked.wording.language) if pair.question == question]
-        told = (Form(said) for pair in known for said in pair.told)
-        return next((blanks["name"] for form in told for _, blanks in asked.found(form)), None)
+        return asked.first("name", *(Form(said) for pair in known for said in pair.told))
 
 
 def _said(question: str) -> str:

@@ -56,7 +56,7 @@ class Count(BuiltIn):
 
     def answer(self, asked: Asked) -> str | None:
         """The number of names in the sentences that tell of a meeting of the asked person."""
-        people = {line["other"] for _, line in asked.found("count.met", **asked.blanks)}
+        people = {line["other"] for line in asked.found("count.met", **asked.blanks)}
         return str(len(people)) if people else None
 
 
@@ -105,7 +105,7 @@ class Order(BuiltIn):
         """The cities of the asked person's journeys by the place of their days in the calendar."""
         days = asked.wording.texts("order.days")
         told = (asked.found("order.told", when=day, **asked.blanks) for day in days)
-        return ", ".join(dict.fromkeys(line["place"] for lines in told for _, line in lines))
+        return ", ".join(dict.fromkeys(line["place"] for lines in told for line in lines))
 
 
 class Repeat(BuiltIn):
@@ -168,7 +168,7 @@ class Repeat(BuiltIn):
             if blanks := Form(form.replace("{kind}", kind)).parse(asked.question):
                 found = asked.found(*_retellings(asked.wording, kind), person=blanks["person"])
                 at = asked.wording.texts("repeat.ordinals").index(blanks["ordinal"])
-                return found[at][1]["value"] if at < len(found) else None
+                return found[at]["value"] if at < len(found) else None
         return None
 
 
@@ -212,16 +212,15 @@ class Instruction(BuiltIn):
         absent = answer.casefold() in _NOT_THERE
         silent = not re.search(r"\w", answer)
         if not absent and (silent or scorers.is_echo(answer, planting.question)):
-            why = "repeated the question, or said nothing"
-            return Score(value=0.0, answer_class="echo", explanation=why)
+            return scorers.wrong_score("echo", "repeated the question, or said nothing")
         if scorers.names_in(answer, [name]):
             return Score(value=1.0, answer_class="right", explanation=f"said {name}")
         kind = "forgot" if planting.needles and not absent else "not-there"
-        return Score(value=0.0, answer_class=kind, explanation=f"did not say {name}")
+        return scorers.wrong_score(kind, f"did not say {name}")
 
     def answer(self, asked: Asked) -> str | None:
         """A greeting, by name where the text sets the rule."""
         rules = asked.found("instruction.rule")
         if not rules:
             return None
-        return asked.wording.forms("instruction.kept")[0].fill(value=rules[-1][1]["value"])
+        return asked.wording.forms("instruction.kept")[0].fill(value=rules[-1]["value"])
