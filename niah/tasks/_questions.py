@@ -12,7 +12,7 @@ import json
 import re
 import tomllib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -298,12 +298,7 @@ def _told(
     """A question about a fact: its passage holds the answer, and nothing else in a prompt does."""
     episode, (first, last) = place
     text = "\n".join(episode.lines[first : last + 1])
-    passage = Passage(
-        episode=episode.number,
-        first=episode.first + first,
-        stop=episode.first + last + 1,
-        left_out=_spans(left_out, episodes),
-    )
+    passage = _passage(place, left_out, episodes)
     found = question.model_copy(update={"passage": passage, "text": text})
     if not names_in(text, question.answers):
         said = [_shown(e, s) for e in episodes for s in e.saying(question.answers)]
@@ -350,26 +345,23 @@ def _timed(
         what = f'{episode.name} has no times; asks = "time" needs a transcript with them'
         return question, [Fault(what=what)]
     line, start, end = episode.window(span)
-    passage = Passage(
-        episode=episode.number,
-        first=episode.first + line,
-        stop=episode.first + span[1] + 1,
-        left_out=_spans(left_out, [episode]),
-        marks=tuple((episode.first + i, mark(second)) for i, second in episode.marks.items()),
-    )
-    text, window = episode.marked((line, span[1])), max(0, end - start)
+    marks = tuple((episode.first + i, mark(second)) for i, second in episode.marks.items())
+    below = line, span[1]
+    passage = replace(_passage((episode, below), left_out, [episode]), marks=marks)
+    text, window = episode.marked(below), max(0, end - start)
     placed = {"answer": clock(start), "passage": passage, "text": text, "window_s": window}
     return question.model_copy(update=placed), []
 
 
-def _spans(
-    left_out: dict[int, set[int]], episodes: Sequence[Episode]
-) -> tuple[tuple[int, int, int], ...]:
-    """Single lines as spans of a passage: episode, first segment, the segment behind."""
-    return tuple(
-        (e.number, e.first + line, e.first + line + 1)
-        for e in episodes
-        for line in sorted(left_out[e.number])
+def _passage(place: _Place, left_out: dict[int, set[int]], episodes: Sequence[Episode]) -> Passage:
+    """A place in segments, and each line that no prompt of some episodes holds as a span."""
+    episode, (first, last) = place
+    gone = [(e, e.first + line) for e in episodes for line in sorted(left_out[e.number])]
+    return Passage(
+        episode=episode.number,
+        first=episode.first + first,
+        stop=episode.first + last + 1,
+        left_out=tuple((e.number, at, at + 1) for e, at in gone),
     )
 
 
