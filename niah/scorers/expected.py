@@ -33,8 +33,7 @@ class Expected:
     other_keys: tuple[str, ...] = ()
     words: frozenset[str] = frozenset()  # of the asked fact
     negated: frozenset[str] = frozenset()  # of asked lines with a negation: telling denies nothing
-    # of each kind, such as seasons, all that a fact could meet
-    conditions: tuple[tuple[str, ...], ...] = ()
+    conditions: tuple[tuple[str, ...], ...] = ()  # of each kind, such as seasons, all there are
     order: str | None = None  # latest or first: which of several values of one key is asked for
 
     @property

@@ -43,7 +43,11 @@ class Reading(Denials):
     @cached_property
     def statements(self) -> list[Statement]:
         """What is said of every value, in the order of the answer."""
-        return paired(self, list(grouped(self.text, [self._statement(m) for m in self.values])))
+        said: list[Statement] = []
+        for i in dict.fromkeys(self.clause_at(m.start) for m in self.values):
+            manner = self._manner(i)
+            said += [self._statement(m, manner) for m in self.values_in(i)]
+        return paired(self, list(grouped(self.text, said)))
 
     @cached_property
     def corrections(self) -> list[int]:
@@ -113,9 +117,9 @@ class Reading(Denials):
         rest = words("conjunction", "guess", "addition", "thin").sub(" ", said)
         return not self.keys_in(i) and is_small(rest)
 
-    def _statement(self, mention: Mention) -> Statement:
-        i = self.clause_at(mention.start)
-        key, manner = key_of(self, mention, i), self._manners[i]
+    def _statement(self, mention: Mention, manner: Statement) -> Statement:
+        i = manner.clause
+        key = key_of(self, mention, i)
         if key is None:
             after = self.text[mention.stop : self.clauses[i].stop]
             unknown = names_unknown_key(after, self.question) or self._is_elsewhere(i)
@@ -135,12 +139,8 @@ class Reading(Denials):
             rank=self._rank(mention, i),
         )
 
-    @cached_property
-    def _manners(self) -> dict[int, Statement]:
-        """By clause what it does with any value in it."""
-        return {i: self._manner(i) for i in sorted({self.clause_at(m.start) for m in self.values})}
-
     def _manner(self, i: int) -> Statement:
+        """What a clause does with any value in it."""
         clause, echoes = self.clauses[i], self._echoes(i)
         guessed = bool(words("guess").search(clause.text))
         # "although it could be 2" sets nothing aside

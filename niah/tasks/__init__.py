@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from niah.errors import UnknownName
@@ -74,7 +74,7 @@ class Task(Protocol):
         ...
 
 
-_USUAL = {"REPLY_TOKENS": 32, "WORDING": (), "FILLER": None}
+_USUAL = {"reply_tokens": 32, "wording": (), "filler": None}
 _SEVERAL = {  # what stands at the depth of a trial where one question has several needles
     "together": "all needles",
     "spread": "the needles' centre, 20 points to each side",
@@ -104,14 +104,14 @@ def _built_in() -> Mapping[str, Mapping[str, Any]]:
 def task_of(name: str) -> Task:
     """The task of a name. Raises UnknownName; ConfigError where a package's cannot be loaded."""
     if row := _built_in().get(name):
-        module, _, kind = row["class"].partition(":")
-        return cast(Task, getattr(importlib.import_module(f"niah.tasks.{module}"), kind)(row))
+        kind = resolve_name(f"niah.tasks.{row['class']}")
+        return cast(Task, kind({**_USUAL, **row}))
     if name not in brought_by(TASKS):
         raise UnknownName("task", name, task_names())
     brought = loaded(TASKS, name)
     for key, usual in _USUAL.items():
-        if not hasattr(brought, key):
-            setattr(brought, key, usual)
+        if not hasattr(brought, key.upper()):
+            setattr(brought, key.upper(), usual)
     return cast(Task, brought)
 
 

@@ -40,15 +40,15 @@ class BuiltIn(ABC):
     """A task of niah: what it plants, and how a reader answers. The rest is alike for all."""
 
     def __init__(self, row: Mapping[str, Any]) -> None:
-        """What tasks.toml says of it."""
+        """What tasks.toml says of it, with what is usual."""
         self.SUMMARY: str = row["summary"]
         self.VERSION: int = row["version"]
-        self.REPLY_TOKENS: int = row.get("reply_tokens", 32)
+        self.REPLY_TOKENS: int = row["reply_tokens"]
         self.COUNT: int | None = row.get("needles")  # the usual needle_count
-        self.FILLER: str | None = row.get("filler")
+        self.FILLER: str | None = row["filler"]
         self.DEPTH_OF: str | None = row.get("depth_of")
         self.OPTIONS = tuple(row.get("options", ()))
-        self.WORDING = tuple(row.get("wording", ()))
+        self.WORDING = tuple(row["wording"])
         self._asks = tuple(row.get("asks", ()))
 
     def plant(self, draw: Draw, site: TaskContext) -> Planting:
