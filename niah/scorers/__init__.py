@@ -1,6 +1,12 @@
 """Pure functions from an answer to a Score. Values are parsed, not searched for as substrings."""
 
-from niah.scorers.decide import is_echo, offers_anyway, without_phrase, wrong_score
+from niah.scorers.decide import (
+    is_echo,
+    offers_anyway,
+    says_not_there,
+    without_phrase,
+    wrong_score,
+)
 from niah.scorers.expected import Expected, WrongValue, expected_of
 from niah.scorers.names import names_in, spaced
 from niah.scorers.reply import (
@@ -12,7 +18,7 @@ from niah.scorers.reply import (
     whole_part,
     without_reasoning,
 )
-from niah.scorers.sets import name_sequence, name_set, number_pairs, number_set
+from niah.scorers.sets import name_sequence, name_set, number_pairs, number_set, value_set
 from niah.scorers.times import clock, seconds_in, time_of_day
 from niah.scorers.values import count, name, name_by_place, number, uuid
 
@@ -37,10 +43,12 @@ __all__ = [
     "number_set",
     "offers_anyway",
     "said_in",
+    "says_not_there",
     "seconds_in",
     "spaced",
     "time_of_day",
     "uuid",
+    "value_set",
     "whole_part",
     "without_phrase",
     "without_reasoning",
