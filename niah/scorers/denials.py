@@ -63,6 +63,7 @@ class Denials(Layout):
         super().__init__(text, _ends(values), _ends(asked), _ends(others))
         self.expected, self.question = expected, fold_as(expected.question)
         self.cues = content_words(asked_part(self.question)) | expected.words
+        self._words_asked = set(re.findall(rf"[a-z0-9']+|[{HAN}]", self.question))
 
     @cached_property
     def absences(self) -> list[int]:
@@ -140,10 +141,6 @@ class Denials(Layout):
             text = text.replace(form, " ")
         left = words("thin").sub(" ", _TIME.sub(" ", text).replace("'s", " "))
         return is_small(left, self._words_asked)
-
-    @cached_property
-    def _words_asked(self) -> set[str]:
-        return set(re.findall(rf"[a-z0-9']+|[{HAN}]", self.question))
 
     def _unnamed(self, i: int, values: Sequence[Mention]) -> str:
         """A clause with # for its keys and some values: there is a 未 in the name 雷克雅未克."""

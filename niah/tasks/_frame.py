@@ -44,11 +44,6 @@ class Asked:
         return next((line[blank] for line in self.found(*forms, **known)), None)
 
 
-def speech_opening(language: str, hint: str) -> str:
-    """The opening over a transcript; the hint says what is in it."""
-    return f"{wording_of(language).form('frame.speech').fill(hint=hint)}\n\n"
-
-
 def closing_of(language: str, question: str) -> str:
     """The question, and the word that asks for the answer."""
     wording = wording_of(language)

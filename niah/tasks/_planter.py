@@ -23,7 +23,7 @@ from niah.errors import ConfigError, HaystackError
 from niah.generator.templated import WORDS, new_uuid, spare_terms
 from niah.records import Needle, Planting, Score
 from niah.tasks import Options, TaskContext
-from niah.tasks._frame import NO_QUESTION, Asked, asked_in, planting_of, speech_opening
+from niah.tasks._frame import NO_QUESTION, Asked, asked_in, planting_of
 from niah.text.normalise import fold
 from niah.text.seeded import Draw
 from niah.text.wording import ByLanguage, Form, wording_of
@@ -138,8 +138,8 @@ class Planter:
         self, hint: str, question: str, needles: Sequence[Needle], targets: Sequence[str]
     ) -> Planting:
         """A planting in speech, under an opening with the hint of a key."""
-        opening = speech_opening(self.language, self.wording.text(hint))
-        return planting_of(self.language, opening, question, needles, targets)
+        opening = self.said("frame.speech", hint=self.wording.text(hint))
+        return planting_of(self.language, f"{opening}\n\n", question, needles, targets)
 
     def depths(self, count: int, *, ordered: bool = False) -> list[float]:
         """The depths of ``count`` needles of one question, as ``placement`` says."""
