@@ -1,8 +1,8 @@
 """niah: does a language model really read its whole context?
 
-``niah.sweep``, ``plan``, ``build``, ``haystack``, ``open_run``, ``compare``, ``gate``, ``page`` and
-``power`` are explained in ``niah.api``; they are imported when they are first named, so that
-``import niah`` costs nothing.
+``niah.sweep``, ``plan``, ``build``, ``haystack``, ``compare``, ``gate``, ``page`` and ``power`` are
+explained in ``niah.api``; they are imported when they are first named, so that ``import niah``
+costs nothing.
 """
 
 from __future__ import annotations
@@ -10,26 +10,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from niah.api import (
-        async_sweep,
-        build,
-        collect,
-        compare,
-        gate,
-        haystack,
-        import_prompts,
-        import_results,
-        merge,
-        open_run,
-        page,
-        plan,
-        power,
-        rescore,
-        sweep,
-    )
+    from niah.api import async_sweep, build, compare, gate, haystack, page, plan, power, sweep
+    from niah.elsewhere import collect, import_prompts, import_results, merge, rescore
     from niah.errors import NiahError
     from niah.experiment.config import RunConfig
-    from niah.run import Run
+    from niah.run import Run, open_run
     from niah.studies import effective
 
 __version__ = "0.1.0"
@@ -38,7 +23,13 @@ _WHERE = {  # all others are in niah.api
     "NiahError": "niah.errors",
     "Run": "niah.run",
     "RunConfig": "niah.experiment.config",
+    "collect": "niah.elsewhere",
     "effective": "niah.studies",
+    "import_prompts": "niah.elsewhere",
+    "import_results": "niah.elsewhere",
+    "merge": "niah.elsewhere",
+    "open_run": "niah.run",
+    "rescore": "niah.elsewhere",
 }
 
 __all__ = [

@@ -16,58 +16,9 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from niah.batches import Batches, collect_batches, look_at_batches, submit_batch
-from niah.elsewhere import (
-    Folder,
-    Rescored,
-    collect,
-    import_prompts,
-    import_results,
-    merge,
-    plan_run,
-    prompt_lines,
-    rescore,
-    shard_of_run,
-)
 from niah.errors import ConfigError, RunError
-from niah.run import PALETTE, Run, open_run
-from niah.runs import (
-    DEFAULT_RESULTS,
-    check_limit,
-    check_name,
-    folder_name,
-    prompt_speed,
-    run_folder,
-)
-
-__all__ = [
-    "Batches",
-    "Rescored",
-    "Run",
-    "async_sweep",
-    "build",
-    "collect",
-    "collect_batches",
-    "compare",
-    "experiment_for",
-    "gate",
-    "haystack",
-    "import_prompts",
-    "import_results",
-    "look_at_batches",
-    "merge",
-    "open_run",
-    "outlook",
-    "page",
-    "plan",
-    "power",
-    "ready",
-    "rescore",
-    "run_in",
-    "shard_of_run",
-    "submit_batch",
-    "sweep",
-]
+from niah.run import PALETTE, AnyRun, Folder, Run, open_run
+from niah.runs import DEFAULT_RESULTS, check_limit, check_name, folder_name
 
 if TYPE_CHECKING:
     from niah.experiment.config import RunConfig
@@ -83,7 +34,6 @@ if TYPE_CHECKING:
     from niah.verdict.records import Comparison, Judgement
 
     Config: TypeAlias = RunConfig | str | Path | None
-AnyRun: TypeAlias = Run | str | Path
 
 
 def sweep(
@@ -174,6 +124,7 @@ def build(
     counts every prompt again as one piece. Raises ConfigError, PromptError where a length leaves no
     room, and RunError where the run is another one.
     """
+    from niah.elsewhere import plan_run, prompt_lines
     from niah.experiment.checks import check_used
     from niah.experiment.experiment import experiment_of
     from niah.experiment.export import checked_form
@@ -387,14 +338,24 @@ def _speed(speed: float | AnyRun | None, results: Path) -> float | None:
     """Prompt tokens per second. Raises ConfigError for neither a rate nor a run with times."""
     if speed is None:
         return None
-    if isinstance(speed, Run):
-        return prompt_speed(speed.folder)
     try:
         rate = float(str(speed).replace(",", ""))
     except ValueError:
-        return prompt_speed(run_folder(str(speed), results))
+        run = speed if isinstance(speed, Run) else str(speed)
+        return _prompt_speed(open_run(run, results))
     if not 0 < rate < float("inf"):
         raise ConfigError(
             f"--speed {str(speed)!r}: give prompt tokens per second above 0, or the name of a run"
         )
     return rate
+
+
+def _prompt_speed(run: Run) -> float:
+    """Prompt tokens per second to the first token, over the trials of a run. Raises ConfigError."""
+    timed = [(r.prompt_tokens, r.first_token_s) for r in run.rows.values() if r.first_token_s]
+    if not timed:
+        raise ConfigError(
+            f"{run.folder}: no trial of this run has a time to first token;"
+            " give --speed as a number"
+        )
+    return sum(tokens for tokens, _ in timed) / sum(seconds for _, seconds in timed)

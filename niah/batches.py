@@ -1,4 +1,4 @@
-"""The batches of a run at a service, handed on by ``niah.api``: submit, look, collect.
+"""The batches of a run at a service: submit, look, collect.
 
 Imports stand inside functions where they bring haystacks or the network.
 """
@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from niah.elsewhere import Collection, Folder, collect, plan_run, prompt_lines
+from niah.elsewhere import Collection, collect, plan_run, prompt_lines
 from niah.errors import ConfigError, RunError
+from niah.run import Folder
 from niah.runs import DEFAULT_RESULTS, check_name, finished_in, own_or_new_folder
 
 if TYPE_CHECKING:

@@ -21,9 +21,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from niah.elsewhere import Folder
 from niah.errors import ConfigError, RunError
 from niah.installation import install_hint
+from niah.run import Folder
 from niah.runs import DEFAULT_RESULTS, check_name, finished_in
 
 ENGINES = ("ray", "slurm")

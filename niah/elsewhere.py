@@ -1,6 +1,6 @@
-"""Verbs beside the sweep, handed on by ``niah.api``: trials asked elsewhere, and scoring again.
+"""Verbs beside the sweep: trials that are asked elsewhere, and scoring again.
 
-Imports stand inside functions where they bring haystacks or the network.
+Imports stand inside functions where they bring the network.
 """
 
 from __future__ import annotations
@@ -9,10 +9,22 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 from niah.errors import ConfigError, RunError
-from niah.run import PALETTE, Run, open_run
+from niah.experiment.experiment import Experiment, experiment_again
+from niah.experiment.export import as_line, lines_of, write_lines
+from niah.experiment.own import Own
+from niah.experiment.scoring import rescored
+from niah.experiment.shards import FOLDER, part_of, shard_of
+from niah.generator.haystack import Haystack
+from niah.generator.tokenizers import tokenizer_of
+from niah.importers import importer_of, named_after
+from niah.importers.prompts import lines_from, settings_in
+from niah.plotter.outputs import write_outputs, write_suite
+from niah.run import PALETTE, AnyRun, Folder, Run, open_run
+from niah.runlog.log import open_log, planned_header, reopen_log, write_log, write_plan
+from niah.runlog.merging import merge_logs
 from niah.runs import (
     DEFAULT_RESULTS,
     check_limit,
@@ -24,14 +36,11 @@ from niah.runs import (
     own_run_folder,
     run_folder,
 )
+from niah.tasks import Task
+from niah.verdict.grid import grid_of
 
 if TYPE_CHECKING:
-    from niah.experiment.experiment import Experiment
-    from niah.generator.haystack import Haystack
     from niah.runner.collecting import Collected
-    from niah.tasks import Task
-
-Folder: TypeAlias = str | Path
 
 
 def plan_run(experiment: Experiment, run: str, results: Path) -> None:
@@ -39,8 +48,6 @@ def plan_run(experiment: Experiment, run: str, results: Path) -> None:
 
     Raises ConfigError without a model, RunError where another run has that name.
     """
-    from niah.runlog.log import write_plan
-
     check_name(run)
     if experiment.config.model is None:
         raise ConfigError("--run plans a run, which is of a model: --model NAME")
@@ -49,8 +56,6 @@ def plan_run(experiment: Experiment, run: str, results: Path) -> None:
 
 def prompt_lines(experiment: Experiment, form: str, *, verify: bool) -> Iterator[dict[str, object]]:
     """The prompts of an experiment as ``build`` gives them; a service's after small ones."""
-    from niah.experiment.export import lines_of
-
     if form == "jsonl":
         return lines_of(experiment, form, verify=verify)
     from niah.runner.preflight import small_prompts
@@ -82,10 +87,6 @@ def collect(
     anything is written, for ids of no trial of it, answers of one trial that differ, and prompts
     that are others today.
     """
-    from niah.experiment.experiment import experiment_again
-    from niah.experiment.own import Own
-    from niah.plotter.outputs import write_outputs
-    from niah.runlog.log import open_log, planned_header
     from niah.runner.collecting import collect_into
 
     folder = own_or_new_folder(run, Path(results))
@@ -106,7 +107,7 @@ class Rescored:
 
 
 def rescore(
-    run: Run | str | Path,
+    run: AnyRun,
     *,
     results: Folder = DEFAULT_RESULTS,
     task: Task | None = None,
@@ -117,11 +118,6 @@ def rescore(
     A run with a task or haystack of one's own needs them again. Raises RunError for an imported
     run, the shipped example, and needles that are others today.
     """
-    from niah.experiment.experiment import experiment_again
-    from niah.experiment.own import Own
-    from niah.experiment.scoring import rescored
-    from niah.runlog.log import reopen_log
-
     folder = own_run_folder(str(run.folder if isinstance(run, Run) else run), Path(results))
     with reopen_log(folder) as log:
         if log.header.imported is not None:
@@ -153,10 +149,6 @@ def import_prompts(
     ``settings`` is a JSON file of a published run, ``gold`` the place of the asked pair (litm-kv).
     Raises RunError for rows that are none of the format, UnknownName, ConfigError.
     """
-    from niah.experiment.export import as_line, write_lines
-    from niah.generator.tokenizers import tokenizer_of
-    from niah.importers.prompts import lines_from, settings_in
-
     check_limit(limit)
     told = {} if settings is None else settings_in(Path(settings))
     if gold is not None:
@@ -187,11 +179,6 @@ def import_results(
 
     Raises UnknownName for a format that is not there, RunError for files that are none of it.
     """
-    from niah.importers import importer_of, named_after
-    from niah.plotter.outputs import write_outputs, write_suite
-    from niah.runlog.log import write_log
-    from niah.verdict.grid import grid_of
-
     check_name(name)
     read = importer_of(form)(Path(path), model)
     several = read if isinstance(read, list) else [read]
@@ -222,8 +209,6 @@ def shard_of_run(experiment: Experiment, folder: Path, text: str) -> tuple[Exper
 
     What other workers finished is left out. Raises ConfigError for what is not i/n.
     """
-    from niah.experiment.shards import FOLDER, part_of, shard_of
-
     shard = shard_of(text)
     own = folder / FOLDER / shard.name
     finished = set().union(*map(finished_in, (folder, *(folder / FOLDER).glob("*"))))
@@ -250,10 +235,6 @@ def merge(
 
     Raises RunError for other configs, answers of one trial that differ, and a run without shards.
     """
-    from niah.experiment.shards import FOLDER
-    from niah.plotter.outputs import write_outputs
-    from niah.runlog.merging import merge_logs
-
     check_name(name)
     if len(names) == 1:
         folder = own_or_new_folder(names[0], Path(results))

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from statistics import median
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from niah.errors import ConfigError, RunError
 from niah.experiment.design import delivery_label
@@ -44,6 +44,8 @@ if TYPE_CHECKING:
     from niah.tasks import Task
     from niah.verdict.deliveries import Delivery
 
+Folder: TypeAlias = str | Path
+AnyRun: TypeAlias = "Run | Folder"  # itself, its folder or its name
 PALETTE = LOOK.palette
 
 
@@ -140,10 +142,10 @@ class Run:
 
     def gate(
         self,
-        config: GateConfig | str | Path | None = None,
+        config: GateConfig | Folder | None = None,
         *,
-        baseline: Run | str | Path | None = None,
-        results: str | Path = DEFAULT_RESULTS,
+        baseline: AnyRun | None = None,
+        results: Folder = DEFAULT_RESULTS,
         **limits: Any,
     ) -> Judgement:
         """The verdict by a gate.toml or by keys of it (``min_found=0.9``), and against a baseline.
@@ -159,11 +161,7 @@ class Run:
         return judge(evidence, notes_on(evidence, older))
 
     def compare(
-        self,
-        older: Run | str | Path,
-        *,
-        these_only: bool = False,
-        results: str | Path = DEFAULT_RESULTS,
+        self, older: AnyRun, *, these_only: bool = False, results: Folder = DEFAULT_RESULTS
     ) -> Comparison:
         """What has changed since an older run of the same trials; a drop above 0: this is worse.
 
@@ -235,7 +233,7 @@ class Run:
             )
         return baseline_of(self.header, self.rows.values())
 
-    def heatmap(self, path: str | Path | None = None, palette: str = PALETTE, **look: Any) -> Path:
+    def heatmap(self, path: Folder | None = None, palette: str = PALETTE, **look: Any) -> Path:
         """Draw the heatmap as PNG, SVG or PDF (by default heatmap.png in the folder); its path.
 
         ``look``: size ("slide", "post", "paper"), dark, true_depths. Raises ConfigError for another
@@ -268,7 +266,7 @@ class Run:
         )
         return f"<div>{image}<ul>{words}</ul></div>"
 
-    def _baseline(self, baseline: Run | str | Path, results: Path) -> Baseline:
+    def _baseline(self, baseline: AnyRun, results: Path) -> Baseline:
         if isinstance(baseline, str | Path) and Path(baseline).is_file():
             try:
                 return baseline_from(Path(baseline).read_text(encoding="utf-8"), str(baseline))
@@ -300,7 +298,7 @@ class Run:
         )
 
 
-def open_run(run: Run | str | Path, results: str | Path = DEFAULT_RESULTS) -> Run:
+def open_run(run: AnyRun, results: Folder = DEFAULT_RESULTS) -> Run:
     """A run, finished or not: by folder, by name under ``results``, or the shipped "example".
 
     Raises RunError, which says where it looked and which runs there are.
@@ -345,7 +343,7 @@ def _flat(r: Result, model: str) -> dict[str, Any]:
     }
 
 
-def _gates(config: GateConfig | str | Path | None, limits: Mapping[str, Any]) -> GateConfig:
+def _gates(config: GateConfig | Folder | None, limits: Mapping[str, Any]) -> GateConfig:
     if config is None:
         return gate_config_of(limits)
     if limits:

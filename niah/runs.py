@@ -135,16 +135,6 @@ def finished_in(folder: Path) -> set[str]:
     return read_rows(folder)[1].finished if has_begun(folder) else set()
 
 
-def prompt_speed(folder: Path) -> float:
-    """Prompt tokens per second to the first token, over the trials of a run. Raises ConfigError."""
-    timed = [r for r in read_rows(folder)[1].values() if r.first_token_s]
-    if not timed:
-        raise ConfigError(
-            f"{folder}: no trial of this run has a time to first token; give --speed as a number"
-        )
-    return sum(r.prompt_tokens for r in timed) / sum(r.first_token_s or 0 for r in timed)
-
-
 def _is_shipped(folder: Path) -> bool:
     return folder.name == EXAMPLE and folder.resolve() == _shipped_example()
 

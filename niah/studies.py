@@ -13,10 +13,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from niah.api import AnyRun, sweep
-from niah.elsewhere import Folder
+from niah.api import sweep
 from niah.errors import ConfigError, RunError, writing
-from niah.run import Run, open_run
+from niah.run import AnyRun, Folder, Run, open_run
 from niah.runs import DEFAULT_RESULTS
 from niah.verdict import ladder
 from niah.verdict.engine import EngineVerdict, engine_verdict
@@ -53,7 +52,7 @@ def effective(
     read = config_of(config, {k: v for k, v in settings.items() if k == "claimed"})
     usual = _usual({*settings, *read.model_fields_set}, read.claimed)
     run = sweep(config, results=results, name=name, **{**usual, **settings, "adaptive": True})
-    return effective_of(run, at_least)
+    return ladder.effective_of(run.header, run.rows.values(), at_least)
 
 
 def effective_config(config: RunConfig) -> RunConfig:
@@ -61,14 +60,6 @@ def effective_config(config: RunConfig) -> RunConfig:
     from niah.experiment.config import config_of
 
     return config_of(config, {**_usual(config.model_fields_set, config.claimed), "adaptive": True})
-
-
-def effective_of(
-    run: AnyRun, at_least: int | None = None, results: Folder = DEFAULT_RESULTS
-) -> ladder.Effective:
-    """What an adaptive run has found, and whether it shows that at least so much is read."""
-    opened = open_run(run, results)
-    return ladder.effective_of(opened.header, opened.rows.values(), at_least)
 
 
 def _usual(given: Collection[str], claimed: int | None) -> dict[str, str]:
@@ -194,7 +185,7 @@ def _history_lines(path: Path) -> tuple[HistoryLine, ...]:
         raise RunError(f"{path}: cannot be read ({error})") from error
 
 
-def verify(run: AnyRun, results: Folder = DEFAULT_RESULTS) -> None:
+def verify(run: Run) -> None:
     """Check a run against its own recipe: ids are those of their places, scores of their answers.
 
     Raises RunError with the first that is not, and where the haystack has changed since.
@@ -203,12 +194,11 @@ def verify(run: AnyRun, results: Folder = DEFAULT_RESULTS) -> None:
     from niah.experiment.scoring import rescored
     from niah.runlog.log import read_log
 
-    opened = open_run(run, results)
-    if opened.header.imported is not None:
-        raise RunError(f"{opened.folder} was imported: its answers cannot be scored here")
-    experiment = experiment_again(opened.header)
+    if run.header.imported is not None:
+        raise RunError(f"{run.folder} was imported: its answers cannot be scored here")
+    experiment = experiment_again(run.header)
     places = {t.id: t for t in experiment.trials}
-    for trial_id, result in read_log(opened.folder)[1].items():
+    for trial_id, result in read_log(run.folder)[1].items():
         if places.get(trial_id) != result.trial:
             raise RunError(
                 f"trial {trial_id} is not what its recipe has at its place; the log was edited:"
@@ -217,7 +207,7 @@ def verify(run: AnyRun, results: Folder = DEFAULT_RESULTS) -> None:
         again = rescored(result, experiment)
         if again.score != result.score:
             told = f"scored {result.score}, and its stored answer scores {again.score} today"
-            mend = f"niah score {opened.folder.name} brings them up to date"
+            mend = f"niah score {run.folder.name} brings them up to date"
             raise RunError(f"trial {trial_id} is {told}: {mend}")
 
 

@@ -14,12 +14,12 @@ from conftest import Niah
 from runs import header, result, trials
 from server import answers_with, serving
 
-from niah.api import open_run
 from niah.errors import ConfigError
 from niah.plotter.report_text import report_lines
 from niah.providers import HttpRequest, Service
 from niah.providers.forced import forced
 from niah.records import Header, Outcome, Result, Row, Trial
+from niah.run import open_run
 from niah.runlog.log import write_log
 from niah.runner.local_server import _setting
 from niah.runner.models import lengths_around

@@ -19,11 +19,11 @@ from pages import lost_in_the_middle, made, right
 from runs import header, results
 
 import niah.plotter.page as page_data_module
-from niah.api import open_run
 from niah.experiment.config import RunConfig, read_config
 from niah.plotter.page import MOST_SIGNS, SCRIPTS, Told, document, page_html, recipe_toml
 from niah.plotter.summary import View
 from niah.records import Outcome
+from niah.run import open_run
 from niah.runlog.log import read_log, write_log
 from niah.share import comparisons, page
 from niah.verdict.grid import grid_of

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from pages import lost_in_the_middle, made, right
 
-from niah.api import open_run
+from niah.run import open_run
 from niah.runlog.marks import read_marks
 from niah.share import page
 from niah.viewer import Viewer, server_of

@@ -16,6 +16,7 @@ from server import answers_with, fails, serving
 
 from niah import api
 from niah.plotter.terminal import summary_table
+from niah.run import Run
 from niah.runlog.log import read_log
 from niah.tasks import task_of
 from niah.verdict.grid import grid_of
@@ -214,7 +215,7 @@ def test_the_worst_of_several_exit_codes_counts(niah: Niah) -> None:
 def test_an_interrupt_ends_all_of_them(niah: Niah, monkeypatch: pytest.MonkeyPatch) -> None:
     run_in = api.run_in
 
-    def interrupted(*given: Any, **options: Any) -> api.Run:
+    def interrupted(*given: Any, **options: Any) -> Run:
         return replace(run_in(*given, **options), stopped="interrupted")
 
     monkeypatch.setattr(api, "run_in", interrupted)

@@ -22,6 +22,7 @@ from niah.plotter.cells import control_rows, rows_height
 from niah.plotter.formatting import control_labels
 from niah.plotter.heatmap import figure_of
 from niah.plotter.terminal import summary_view
+from niah.run import Run
 from niah.tasks import task_of
 from niah.verdict.records import Cell, Control, Grid, Share
 from niah.verdict.sample import share_of
@@ -127,7 +128,7 @@ def test_a_stop_ends_the_whole_suite_and_its_summary_is_written(
 ) -> None:
     run_in = api.run_in
 
-    def interrupted(*given: Any, **options: Any) -> api.Run:
+    def interrupted(*given: Any, **options: Any) -> Run:
         return replace(run_in(*given, **options), stopped="interrupted")
 
     monkeypatch.setattr(api, "run_in", interrupted)

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from niah import api, cluster
+from niah import api, batches, cluster, elsewhere
 from niah.cli.flags import PALETTE, PATH, RESULTS, flag, option
 from niah.cli.screen import ended, warn
 from niah.cli.settings import (
@@ -45,7 +45,7 @@ def submit_batch(config: str | None, run: str, results: Path, **flags: Any) -> N
 
     Nothing is submitted twice. Exits 3 while results are waited for.
     """
-    _tell(api.submit_batch(api.ready(config_from(config, flags)), run, results))
+    _tell(batches.submit_batch(api.ready(config_from(config, flags)), run, results))
 
 
 def _of_run(command: Callable[..., None]) -> Callable[..., None]:
@@ -62,7 +62,7 @@ def _access(flags: dict[str, Any]) -> dict[str, Any]:
 @_of_run
 def status(run: str, results: Path, **flags: Any) -> None:
     """Say how the batches of RUN stand. Exits 3 while one is waited for, or trials are missing."""
-    _tell(api.look_at_batches(run, results, **_access(flags)))
+    _tell(batches.look_at_batches(run, results, **_access(flags)))
 
 
 @batch.command(name="collect")
@@ -72,12 +72,12 @@ def collect_batches(run: str, results: Path, **flags: Any) -> None:
 
     What failed or expired is sent again by the command that submitted it.
     """
-    collection = api.collect_batches(run, results, **_access(flags))
+    collection = batches.collect_batches(run, results, **_access(flags))
     warn(*collection.found.words(), *collection.run.warnings)
     ended(not collection.found.missing)
 
 
-def _tell(found: api.Batches) -> None:
+def _tell(found: batches.Batches) -> None:
     click.echo(visible("\n".join(found.words())))
     ended(found.done and not found.missing)
 
@@ -128,7 +128,7 @@ def collect(files: tuple[Path, ...], name: str, results: Path) -> None:
 
     Exits 3 where trials have no answer yet, or failed; collect again when there are more.
     """
-    collection = api.collect(files, name, results=results)
+    collection = elsewhere.collect(files, name, results=results)
     warn(*collection.found.words(), *collection.run.warnings)
     if collection.run.rows:
         click.echo(collection.run.folder / "heatmap.png")
@@ -146,7 +146,7 @@ def merge(names: tuple[str, ...], name: str | None, palette: str, results: Path)
     Refuses other configs, and two answers to one trial that differ. Exits 3 where trials are
     missing yet.
     """
-    merged = api.merge(names, name, results=results, palette=palette)
+    merged = elsewhere.merge(names, name, results=results, palette=palette)
     warn(*merged.said)
     click.echo(merged.folder / "heatmap.png")
     ended(merged.complete)
@@ -167,7 +167,7 @@ def import_prompts(path: Path, form: str, out: Path, **choices: Any) -> None:
     Each keeps its targets and the origin's own scoring rule, which is named in every line of a run.
     """
     _check_there(path)
-    prompts = plural(api.import_prompts(path, form, out, **choices), "prompt")
+    prompts = plural(elsewhere.import_prompts(path, form, out, **choices), "prompt")
     usage = f"niah run --prompts {out} --provider ... --model ..."
     click.echo(f"{prompts}; run them: {usage}", err=True)
     click.echo(out)
@@ -188,7 +188,7 @@ def import_results(path: Path, form: str, **choices: Any) -> None:
     prompts cannot be built.
     """
     _check_there(path)
-    imported = api.import_results(path, form, **choices)
+    imported = elsewhere.import_results(path, form, **choices)
     click.echo("".join(f"{line}\n" for line in imported.said), err=True, nl=False)
     click.echo(imported.picture)
 

@@ -10,7 +10,6 @@ from typing import Any
 
 import click
 
-from niah import api
 from niah.cli.flags import PALETTE, RESULTS, RUN, RUNS, file_option, flag, option
 from niah.cli.screen import ended, warn, write_text
 from niah.cli.settings import setting_options, tables_in
@@ -18,6 +17,7 @@ from niah.errors import ConfigError
 from niah.plotter.ci import judgement_json, junit_xml, outputs, summary_markdown, workflow_commands
 from niah.plotter.formatting import found_label
 from niah.plotter.report_text import judgement_lines
+from niah.run import open_run
 from niah.runs import own_run_folder, plain_name
 from niah.text.outside import visible
 from niah.verdict.baseline import baseline_json, mean_baseline
@@ -55,7 +55,7 @@ def gate(
     the instrument cannot be trusted (a truncated prompt, a failed control), 5 where the run is not
     finished. Each gate's reason is printed.
     """
-    run = api.open_run(run_name, results)
+    run = open_run(run_name, results)
     if verify:
         from niah.studies import verify as check  # brings haystacks
 
@@ -100,7 +100,7 @@ def save(runs: tuple[str, ...], out: Path | None, results: Path) -> None:
     Of several runs of one model the mean of every trial: a single lucky run
     would cry wolf until it is replaced.
     """
-    opened = [api.open_run(name, results) for name in runs]
+    opened = [open_run(name, results) for name in runs]
     path = out or Path("baselines") / f"{opened[-1].folder.resolve().name}.json"
     whole = mean_baseline([run.as_baseline() for run in opened])
     write_text(path, baseline_json(whole, datetime.now(UTC).date().isoformat()))
@@ -121,9 +121,10 @@ def score(run_name: str, results: Path, palette: str) -> None:
     """Score the stored answers of RUN again; changed scores are appended to its log,
     its picture is drawn anew.
     """
+    from niah.elsewhere import rescore  # these bring haystacks
     from niah.share import write_files
 
-    again = api.rescore(run_name, results=results)
+    again = rescore(run_name, results=results)
     warn(*write_files(again.run, palette))
     changed = f"{again.changed} of {len(again.run.rows)} scores changed"
     click.echo(f"{changed}; {found_label(again.run.grid.whole)}")

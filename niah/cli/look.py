@@ -14,7 +14,6 @@ from typing import Any
 import click
 from rich.cells import cell_len, set_cell_size
 
-from niah.api import open_run
 from niah.cli.flags import (
     PATH,
     RESULTS,
@@ -32,7 +31,7 @@ from niah.errors import ConfigError, RunError
 from niah.plotter.formatting import interval_label
 from niah.plotter.look import Look
 from niah.plotter.report_text import comparison_lines, report_parts, side_by_side
-from niah.run import Run
+from niah.run import Run, open_run
 from niah.runlog.attempts import unreported_line
 from niah.runlog.log import is_running
 from niah.runs import RunSummary, beside, name_of, runs_in

@@ -19,6 +19,7 @@ from niah.experiment.export import FORMS, as_line, write_lines
 from niah.experiment.planning import FREE, is_free, unknown_price
 from niah.plotter.formatting import plural
 from niah.plotter.report_text import finding_words
+from niah.run import open_run
 from niah.verdict.power import Aim, Outlook, Power
 
 AIM: dict[str, tuple[str, str]] = {
@@ -85,7 +86,7 @@ def power(config: str | None, repeats: tuple[str, str] | None, results: Path, **
     """
     aim = {name: value for name in AIM if (value := flags.pop(name)) is not None}
     resolved = config_from(config, flags)
-    runs = None if repeats is None else tuple(api.open_run(run, results) for run in repeats)
+    runs = None if repeats is None else tuple(open_run(run, results) for run in repeats)
     _print(api.power(resolved, **aim, repeats=runs), resolved)
 
 

@@ -24,6 +24,7 @@ from niah.cli.settings import (
     warn_of_variables,
 )
 from niah.cli.sweeps import Asked, models_asked, run_all, suite_asked
+from niah.elsewhere import shard_of_run
 from niah.errors import ConfigError
 from niah.experiment.checks import by_model, completed
 from niah.experiment.config import RunConfig
@@ -127,7 +128,7 @@ def _part(asked: Asked, shard: str) -> Asked:
     if len(asked.experiments) > 1:
         raise ConfigError("--shard with several models or a suite: run it once for each of them")
     (label, experiment), *_ = asked.experiments.items()
-    part, folder = api.shard_of_run(experiment, asked.folders[label], shard)
+    part, folder = shard_of_run(experiment, asked.folders[label], shard)
     return replace(asked, experiments={label: part}, folders={label: folder})
 
 

@@ -33,6 +33,7 @@ from niah.providers import known_provider
 from niah.runs import check_name, folder_name
 from niah.text.lengths import length_of
 from niah.verdict.history import REFERENCE
+from niah.verdict.ladder import effective_of
 from niah.verdict.records import EXIT_CODES, Verdict
 
 FILE = click.argument("file", required=False, type=PATH)
@@ -76,7 +77,7 @@ def effective(
     folder = results / folder_name(name, experiment.config)
     with console.until_closed():
         run = run_one(experiment, folder, options, console).run
-        found = studies.effective_of(run, wanted)
+        found = effective_of(run.header, run.rows.values(), wanted)
     click.echo(effective_line(found))
     click.echo(studies.answered(run))
     sys.exit(found.exit_code)
