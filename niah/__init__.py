@@ -1,8 +1,8 @@
 """niah: does a language model really read its whole context?
 
-``niah.sweep``, ``plan``, ``build``, ``haystack``, ``compare``, ``gate``, ``page`` and ``power`` are
-explained in ``niah.api``; they are imported when they are first named, so that ``import niah``
-costs nothing.
+``niah.sweep``, ``plan``, ``build``, ``haystack``, ``compare``, ``gate`` and ``power`` are explained
+in ``niah.api``; all names are imported when they are first used, so that ``import niah`` costs
+nothing.
 """
 
 from __future__ import annotations
@@ -10,11 +10,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from niah.api import async_sweep, build, compare, gate, haystack, page, plan, power, sweep
+    from niah.api import async_sweep, build, compare, gate, haystack, plan, power, sweep
     from niah.elsewhere import collect, import_prompts, import_results, merge, rescore
     from niah.errors import NiahError
     from niah.experiment.config import RunConfig
     from niah.run import Run, open_run
+    from niah.share import page
     from niah.studies import effective
 
 __version__ = "0.1.0"
@@ -29,6 +30,7 @@ _WHERE = {  # all others are in niah.api
     "import_results": "niah.elsewhere",
     "merge": "niah.elsewhere",
     "open_run": "niah.run",
+    "page": "niah.share",
     "rescore": "niah.elsewhere",
 }
 

@@ -196,15 +196,6 @@ def compare(
     return open_run(newer, results).compare(older, these_only=these_only, results=results)
 
 
-def page(
-    runs: AnyRun | Sequence[AnyRun], out: Folder | None = None, *, results: Folder = DEFAULT_RESULTS
-) -> Path:
-    """Write runs as a self-contained HTML file (see ``niah.share.page``), and return its path."""
-    from niah.share import page as write
-
-    return write([runs] if isinstance(runs, Run | str | Path) else runs, out, results=results)
-
-
 def gate(
     run: AnyRun,
     config: GateConfig | Folder | None = None,

@@ -45,7 +45,6 @@ if TYPE_CHECKING:
     from niah.verdict.deliveries import Delivery
 
 Folder: TypeAlias = str | Path
-AnyRun: TypeAlias = "Run | Folder"  # itself, its folder or its name
 PALETTE = LOOK.palette
 
 
@@ -296,6 +295,9 @@ class Run:
             pairs=pairs,
             dollars=dollars,
         )
+
+
+AnyRun: TypeAlias = Run | Folder  # itself, its folder or its name
 
 
 def open_run(run: AnyRun, results: Folder = DEFAULT_RESULTS) -> Run:

@@ -19,7 +19,7 @@ from niah.plotter.outputs import write_outputs
 from niah.plotter.page import Surroundings, Told, page_data, page_html, surroundings_of
 from niah.providers.search import WAYS, Search
 from niah.records import Prompt, Result
-from niah.run import Run, open_run
+from niah.run import AnyRun, Folder, Run, open_run
 from niah.runlog.attempts import dollars_of
 from niah.runlog.log import LOG_NAME, read_log
 from niah.runs import DEFAULT_RESULTS, beside, name_of, run_folders
@@ -46,16 +46,15 @@ class Built:
 
 
 def page(
-    runs: Sequence[Run | str | Path],
-    out: str | Path | None = None,
-    *,
-    results: str | Path = DEFAULT_RESULTS,
+    runs: AnyRun | Sequence[AnyRun], out: Folder | None = None, *, results: Folder = DEFAULT_RESULTS
 ) -> Path:
-    """Write runs as one self-contained HTML file, by default into the folder of the first.
+    """Write runs as one self-contained HTML file, by default beside the first; its path.
 
     A folder of runs stands for all of them. Raises RunError for what is no run, ConfigError for a
     place that cannot be written.
     """
+    if isinstance(runs, AnyRun):
+        runs = [runs]
     read = [open_run(run, results) for run in _expanded(runs, Path(results))]
     path = beside(read[0].folder, Path(results), PAGE_NAME) if out is None else Path(out)
     return write_page(read, path)
@@ -186,7 +185,7 @@ def _best_way(built: Built) -> dict[int, float]:
     return max(ways, key=lambda by: sum(by.values()), default={})
 
 
-def _expanded(runs: Sequence[Run | str | Path], results: Path) -> Iterator[Run | str | Path]:
+def _expanded(runs: Sequence[AnyRun], results: Path) -> Iterator[AnyRun]:
     """A folder that holds runs and is none itself stands for all of them: a suite, a history."""
     for run in runs:
         places = [] if isinstance(run, Run) else [Path(run), results / run]

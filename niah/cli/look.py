@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
-import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, replace
@@ -26,7 +24,7 @@ from niah.cli.flags import (
     option,
     results_folder,
 )
-from niah.cli.screen import print_parts, warn
+from niah.cli.screen import columns, print_parts, warn
 from niah.errors import ConfigError, RunError
 from niah.plotter.formatting import interval_label
 from niah.plotter.look import Look
@@ -73,7 +71,7 @@ def _print(runs: list[RunSummary]) -> None:
     """A line a run where all of them fit the terminal, else two: no name is cut or broken."""
     rows = [_cells(run) for run in runs]
     wide = [max(map(cell_len, column)) for column in zip(TITLES, *rows, strict=True)]
-    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    width = columns()
     broken = width is not None and sum(wide) + 2 * (len(wide) - 1) > width
     for number, row in enumerate((TITLES, *rows)):
         cells = [
@@ -227,8 +225,8 @@ def plot(
         warnings = save_nats(views[0], read[0].rows.values(), path, chosen)
     elif card:
         costs = [run.dollars for run in read]
-        known = [cost for cost in costs if cost is not None]
-        warnings = save_card(views, sum(known) if len(known) == len(costs) else None, path, chosen)
+        known = None if None in costs else sum(cost or 0.0 for cost in costs)
+        warnings = save_card(views, known, path, chosen)
     else:
         warnings = (save_curves if curves else save_heatmaps)(views, path, chosen)
     warn(*warnings)

@@ -33,7 +33,7 @@ class RunConsole(Console):
     ) -> None:
         """Raises ConfigError where ``events_to`` cannot be written."""
         super().__init__(**({"stderr": True} | options))
-        fit_to_terminal(self)
+        fitted(self)
         self.as_json = progress == "json"
         self.draws = progress == "auto" and self.is_interactive and self.file.isatty()
         self.events: IO[str] | None = sys.stderr if self.as_json else None
@@ -86,8 +86,7 @@ def say(console: Console, text: str, style: str = "yellow") -> None:
 
 def warn(*texts: str) -> None:
     """Lines of niah's own to standard error: wrapped on a terminal, one line each elsewhere."""
-    console = Console(stderr=True, highlight=False)
-    fit_to_terminal(console)
+    console = fitted(Console(stderr=True, highlight=False))
     for text in texts:
         if console.is_terminal:
             say(console, f"niah: {text}", style="")
@@ -118,8 +117,7 @@ def ended(complete: bool) -> NoReturn:
 
 def print_parts(parts: Iterable[Part]) -> None:
     """Words and tables to standard output."""
-    console = Console(highlight=False)
-    fit_to_terminal(console)
+    console = fitted(Console(highlight=False))
     if not has_width(console):
         click.echo("\n".join(lines_of(parts)))
         return
@@ -127,10 +125,16 @@ def print_parts(parts: Iterable[Part]) -> None:
         console.print(part)
 
 
-def fit_to_terminal(console: Console) -> None:
-    """Take the true width of a dumb terminal, which rich takes for 80."""
+def fitted(console: Console) -> Console:
+    """The console with the true width of a dumb terminal, which rich takes for 80."""
     if console.is_dumb_terminal:
         console.width = shutil.get_terminal_size().columns
+    return console
+
+
+def columns() -> int | None:
+    """The width of the terminal that standard output is; of a file or a pipe None."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
 def has_width(console: Console) -> bool:

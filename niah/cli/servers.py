@@ -13,7 +13,7 @@ from rich.text import Text
 
 from niah.cli.flags import flag, option
 from niah.cli.help import Command
-from niah.cli.screen import fit_to_terminal, has_width
+from niah.cli.screen import fitted, has_width
 from niah.cli.settings import config_from, config_options, setting_options
 from niah.doctor import Check, State, checks
 from niah.errors import ConfigError
@@ -45,8 +45,7 @@ def doctor(**flags: str | None) -> None:
     config = config_from(None, flags)
     if any(flags.values()):
         check_provider(config)
-    console, states = Console(highlight=False), Counter[State]()
-    fit_to_terminal(console)
+    console, states = fitted(Console(highlight=False)), Counter[State]()
     for check in checks(config if flags["provider"] or flags["base_url"] else None):
         states[check.state] += 1
         _print(check, console)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +10,12 @@ from click.core import ParameterSource
 from rich.cells import cell_len, chop_cells
 
 from niah.cli.flags import HAYSTACKS, OFFERED_RUNS, RESULTS, TASKS, flag, option
+from niah.cli.screen import columns
 from niah.cli.settings import pairs
 from niah.errors import ConfigError
 from niah.experiment.checks import check_used
 from niah.experiment.config import read_config
-from niah.experiment.experiment import Experiment, experiment_of, prompt_again
+from niah.experiment.experiment import experiment_of, prompt_again
 from niah.plotter.formatting import plural
 from niah.plotter.page import expected_label, surroundings_of
 from niah.records import CONTROLS, Prompt, Result, Trial
@@ -91,7 +90,7 @@ def show(
     called = [class_name(name) for name in classes]
     chosen_by = {"wrong": wrong, "outcomes": outcomes, "classes": called}
     if task is not None and not words:
-        click.echo(example(_example_recipe(task, **example_flags), example_flags["control"]))
+        click.echo(_example(task, **example_flags))
     elif diff:
         _show_differences(words, results)
     elif words and task is None:
@@ -100,16 +99,6 @@ def show(
         raise ConfigError(
             "name a run, or a task with --task (niah show --task single --length 2k --depth 50)"
         )
-
-
-def _example_recipe(
-    task: str, length: str, depth: str, control: str | None, settings: tuple[str, ...], **keys: str
-) -> Experiment:
-    keys |= {"task": task, "lengths": length, "depths": depth}
-    further = pairs("set", settings, "distractor_count=4")
-    config = read_config(None, {**further, **keys, "controls": control is not None})
-    check_used(config)
-    return experiment_of(config)
 
 
 def _show_run(
@@ -132,7 +121,7 @@ def _show_run(
 
 
 def _list(results: list[Result]) -> None:
-    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    width = columns()
     title = f"{'trial':<8}  {'length':>9}  {'depth':<11}  epoch  {'verdict':<14}  answer"
     click.echo(title, err=True)
     for result in results:
@@ -209,14 +198,21 @@ def _needle_in_its_surroundings(r: Result, prompt: Prompt) -> str:
     return f"depth     {depths} ({before_it})\n{shown if around.needle else ''}"
 
 
-def example(experiment: Experiment, control: str | None) -> str:
-    """The prompt of the recipe's first trial (of that control), and below it what is expected."""
+def _example(
+    task: str, length: str, depth: str, control: str | None, settings: tuple[str, ...], **keys: str
+) -> str:
+    """The prompt of the first trial (of that control), and below it what is expected."""
+    keys |= {"task": task, "lengths": length, "depths": depth}
+    further = pairs("set", settings, "distractor_count=4")
+    config = read_config(None, {**further, **keys, "controls": control is not None})
+    check_used(config)
+    experiment = experiment_of(config)
     trial = next(t for t in experiment.trials if t.control == control)
     prompt = experiment.prompt(trial)
-    return f"{marked(prompt)}\n\n{_legend(trial, prompt)}"
+    return f"{_marked(prompt)}\n\n{_legend(trial, prompt)}"
 
 
-def marked(prompt: Prompt) -> str:
+def _marked(prompt: Prompt) -> str:
     """The prompt with every line of a needle between marks."""
     text = prompt.text
     head = prompt.planting.opening if text.startswith(prompt.planting.opening) else ""
