@@ -87,6 +87,17 @@ def test_a_worker_that_has_just_begun_or_was_killed_then_holds_up_nobody(
     assert niah("merge", "r").exit_code == 0
 
 
+def test_a_part_without_a_trial_of_its_own_is_finished(niah: Niah) -> None:
+    one = (*SIMULATED, "--lengths", "512", "--depths", "50", "--name", "r")
+    assert niah("run", *one, "--shard", "2/2").exit_code == 0
+    ended = niah("run", *one, "--shard", "1/2", "--progress", "json")
+    events = [json.loads(line) for line in ended.err.splitlines()]
+    assert (ended.exit_code, events[-1]["event"], events[-1]["complete"]) == (0, "finished", True)
+    assert [e["text"] for e in events if e["event"] == "message"] == [
+        "Nothing to do: every trial that is asked for is finished."
+    ]
+
+
 @pytest.mark.slow
 def test_runs_from_several_machines_are_merged_unless_they_contradict(niah: Niah) -> None:
     half = (*SIMULATED, "--lengths", "512", "--depths", "0,50,100")

@@ -76,7 +76,7 @@ def effective(
     options = RunOptions(palette=palette, environment=origins_of(flags))
     folder = results / folder_name(name, experiment.config)
     with console.until_closed():
-        run = run_one(experiment, folder, options, console).run
+        run = run_one(experiment, folder, options, console)
         found = effective_of(run.header, run.rows.values(), wanted)
     click.echo(effective_line(found))
     click.echo(studies.answered(run))
@@ -136,7 +136,7 @@ def engine(
             for run_name, one in runs.items():
                 say(console, f"{arm}  {run_name}", "bold")
                 folders.append(results / name / arm / run_name)
-                if run_one(api.ready(one), folders[-1], options, console).run.stopped is not None:
+                if run_one(api.ready(one), folders[-1], options, console).stopped is not None:
                     sys.exit(EXIT_CODES[Verdict.INCOMPLETE])
         verdict = studies.judged_engine(results / name, list(configs), change)
     if markdown is not None:

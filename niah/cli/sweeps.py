@@ -40,42 +40,36 @@ class Asked:
     suite: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ended:
-    """How one run ended."""
-
-    complete: bool
-    run: Run
-
-
-def run_one(
-    experiment: Experiment, folder: Path, options: RunOptions, console: RunConsole
-) -> Ended:
-    """One run in its folder."""
+def run_one(experiment: Experiment, folder: Path, options: RunOptions, console: RunConsole) -> Run:
+    """One run in its folder, followed, written and told."""
     observer = OnScreen(experiment, console, options)
     run = api.run_in(
         folder, experiment, observer, limit=options.limit, environment=options.environment
     )
-    found = asdict(run.grid.whole)
-    if not run.rows:
+    left, found = left_of(run, experiment), asdict(run.grid.whole)
+    if run.rows:
+        try:
+            for line in write_files(run, options.palette, experiment):
+                say(console, line)
+        finally:  # where they cannot be written, too
+            _report(console, run)
+        if left and options.limit is not None and run.stopped is None:
+            of = plural(len(experiment.trials), "trial")
+            say(console, f"--limit {options.limit}: {left} of {of} are left; go on without it")
+    elif left:
         why = run.stopped or "no trial was sent"
         kept = "keeps what was paid" if folder.exists() else "was not made"
         say(console, f"stopped early ({why}): nothing was measured, {folder} {kept}")
-        console.event("finished", folder=str(folder), complete=False, stopped=run.stopped, **found)
-        return Ended(complete=False, run=run)
-    try:
-        for line in write_files(run, options.palette, experiment):
-            say(console, line)
-    finally:  # where they cannot be written, too
-        _report(console, run)
-    ids, rows = [trial.id for trial in experiment.trials], run.rows
-    left = [i for i in ids if i not in rows or rows[i].outcome is Outcome.ERROR]
-    complete = run.complete or not left  # an adaptive run may end before all is sent
-    if not complete and options.limit is not None and run.stopped is None:
-        of = plural(len(ids), "trial")
-        say(console, f"--limit {options.limit}: {len(left)} of {of} are left; go on without it")
-    console.event("finished", folder=str(folder), complete=complete, stopped=run.stopped, **found)
-    return Ended(complete=complete, run=run)
+    console.event("finished", folder=str(folder), complete=not left, stopped=run.stopped, **found)
+    return run
+
+
+def left_of(run: Run, experiment: Experiment) -> int:
+    """Trials that are missing or errors; an adaptive run may be complete before all are sent."""
+    if run.rows and run.complete:
+        return 0
+    rows, ids = run.rows, [trial.id for trial in experiment.trials]
+    return sum(i not in rows or rows[i].outcome is Outcome.ERROR for i in ids)
 
 
 def _report(console: RunConsole, run: Run) -> None:
@@ -140,24 +134,23 @@ def run_all(asked: Asked, options: RunOptions, console: RunConsole) -> int:
     total = len(asked.experiments)
     if total == 1 and asked.suite is None:
         (label, experiment), *_ = asked.experiments.items()
-        ended = run_one(experiment, asked.folders[label], options, console)
-        return 0 if ended.complete else INCOMPLETE
+        run = run_one(experiment, asked.folders[label], options, console)
+        return INCOMPLETE if left_of(run, experiment) else 0
     runs: dict[str, Run] = {}
     codes: list[int] = []
     for number, (label, experiment) in enumerate(asked.experiments.items(), 1):
         say(console, f"{number}/{total}  {label}", "bold")
         try:
-            ended = run_one(experiment, asked.folders[label], options, console)
+            run = run_one(experiment, asked.folders[label], options, console)
         except NiahError as error:  # this model cannot be run; the others can
             if asked.suite is not None:
                 raise
             say(console, f"{label}: {error}", "bold red")
             codes.append(error.exit_code)
             continue
-        runs[label] = ended.run
-        codes.append(0 if ended.complete else INCOMPLETE)
-        stopped = ended.run.stopped
-        if number < total and stopped and (asked.suite or stopped == INTERRUPTED):
+        runs[label] = run
+        codes.append(INCOMPLETE if left_of(run, experiment) else 0)
+        if number < total and run.stopped and (asked.suite or run.stopped == INTERRUPTED):
             what, of = ("suite stopped", "runs") if asked.suite else ("stopped", "models")
             say(console, f"{what} after {number} of {total} {of}; type the same command to go on")
             codes.append(INCOMPLETE)
