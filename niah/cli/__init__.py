@@ -109,16 +109,6 @@ class _Lazy(click.Group):
         command: click.Command = getattr(found, attribute)
         return with_examples(command, cmd_name)
 
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        unknown = args and not args[0].startswith("-") and args[0] not in COMMANDS
-        if unknown and not ctx.resilient_parsing:
-            from niah.cli.help import unknown_command
-
-            raise unknown_command(args[0], COMMANDS, ctx)
-        return super().resolve_command(ctx, args)
-
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         width = max(map(len, COMMANDS))
         for title, lines in SECTIONS.items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Mapping
 
 import click
@@ -81,6 +82,7 @@ EXAMPLES: Mapping[str, tuple[str, ...]] = {
     "import-prompts": ("niah import-prompts ROWS --format jsonl --out prompts.jsonl",),
     "import-results": ("niah import-results results.json --format kamradt --model MODEL",),
 }
+_NO_COMMAND = re.compile(r"No such command (.+)\.")  # of a click: "No such command 'rum'."
 
 
 class Setting(click.Option):
@@ -127,11 +129,6 @@ def in_our_voice(error: click.ClickException) -> str:
     return f"{_what(error, context)} (see: {path} --help)"
 
 
-def unknown_command(name: str, known: Iterable[str], context: click.Context) -> click.UsageError:
-    """The error for a command that is not there."""
-    return click.UsageError(f"no command {name!r}{_guess(name, known)}", context)
-
-
 def _what(error: click.ClickException, context: click.Context | None) -> str:
     match error:
         case click.NoSuchOption() if context is not None:
@@ -148,10 +145,10 @@ def _what(error: click.ClickException, context: click.Context | None) -> str:
             return f"{_name(error.param)} is missing"
         case click.BadParameter() if error.param is not None:
             return f"{_name(error.param)}: {_plain(error.message)}"
-    group = context.command if context else None
-    unknown = getattr(error, "command_name", None)  # of a group inside the group, in newer clicks
-    if context and isinstance(group, click.Group) and isinstance(unknown, str):
-        return f"no command {unknown!r}{_guess(unknown, group.list_commands(context))}"
+    unknown = _NO_COMMAND.fullmatch(error.message)  # which only newer clicks tell apart
+    if unknown and context and isinstance(context.command, click.Group):
+        known = context.command.list_commands(context)
+        return f"no command {unknown[1]}{_guess(unknown[1][1:-1], known)}"
     return _plain(error.format_message())
 
 
