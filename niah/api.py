@@ -262,6 +262,13 @@ def run_in(
         return Run(folder=folder, header=log.header, rows=log.results, stopped=stopped)
 
 
+def nothing_measured(run: Run) -> str:
+    """Why a run holds no result, and what it leaves."""
+    why = run.stopped or "no trial was sent"
+    left = "keeps what was paid" if run.folder.exists() else "was not made"
+    return f"stopped early ({why}): nothing was measured, {run.folder} {left}"
+
+
 def _rule_of(header: Header, experiment: Experiment) -> Choose:
     """What an adaptive run sends next, from what has ended."""
     from niah.verdict.ladder import Ladder
@@ -290,8 +297,7 @@ def _sweeping(
     def work() -> Run:
         run = run_in(folder, experiment, observer, limit=limit)
         if not run.rows:
-            why = run.stopped or "no trial was sent"
-            raise RunError(f"nothing was measured, and {folder} was not made: {why}")
+            raise RunError(nothing_measured(run))
         observer.said += write_files(run, PALETTE, experiment)
         return replace(run, said=tuple(observer.said))
 

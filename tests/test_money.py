@@ -408,6 +408,15 @@ def test_a_run_that_paid_and_measured_nothing_says_what_it_leaves(niah: Niah) ->
     assert [path.name for path in Path("results/r").iterdir()] == ["attempts.jsonl"]
 
 
+@pytest.mark.usefixtures("niah")
+def test_a_sweep_in_python_that_paid_and_measured_nothing_says_so_too() -> None:
+    asked = {"provider": "openai", "model": "m", "lengths": "500,1k,2k", "max_tokens": 1_300}
+    kept = pytest.raises(RunError, match="nothing was measured, results/r keeps what was paid")
+    with serving(otherwise=Bill(), preflight=Bill()) as server, kept:
+        package.sweep(**asked, base_url=server.base_url, name="r")
+    assert [path.name for path in Path("results/r").iterdir()] == ["attempts.jsonl"]
+
+
 def test_a_provider_whose_address_has_blanks_is_priced_by_its_model() -> None:
     pytest.importorskip("genai_prices")
     azure, openai = (pricing_of(name, "gpt-4.1", None, None) for name in ("azure", "openai"))

@@ -57,9 +57,7 @@ def run_one(experiment: Experiment, folder: Path, options: RunOptions, console: 
             of = plural(len(experiment.trials), "trial")
             say(console, f"--limit {options.limit}: {left} of {of} are left; go on without it")
     elif left:
-        why = run.stopped or "no trial was sent"
-        kept = "keeps what was paid" if folder.exists() else "was not made"
-        say(console, f"stopped early ({why}): nothing was measured, {folder} {kept}")
+        say(console, api.nothing_measured(run))
     console.event("finished", folder=str(folder), complete=not left, stopped=run.stopped, **found)
     return run
 
