@@ -215,22 +215,13 @@ def shard_of_run(experiment: Experiment, folder: Path, text: str) -> tuple[Exper
     return part_of(experiment, shard, finished - finished_in(own)), own
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Merged:
-    """Several logs as one run."""
-
-    folder: Path
-    complete: bool
-    said: tuple[str, ...]
-
-
 def merge(
     names: Sequence[str],
     name: str | None = None,
     *,
     results: Folder = DEFAULT_RESULTS,
     palette: str = PALETTE,
-) -> Merged:
+) -> Run:
     """The shards of a run taken into it, or several runs of one config as a new one.
 
     Raises RunError for other configs, answers of one trial that differ, and a run without shards.
@@ -251,6 +242,5 @@ def merge(
         parts, into = [run_folder(run, Path(results)) for run in names], Path(results) / name
     taken, held = merge_logs(parts, into)
     run = open_run(into)
-    said = [f"{taken:,} trials of {len(parts)} parts taken in; the run has {held:,}", *run.warnings]
-    said += write_outputs(into, run.view, palette)
-    return Merged(folder=into, complete=run.complete, said=tuple(said))
+    counts = f"{taken:,} trials of {len(parts)} parts taken in; the run has {held:,}"
+    return replace(run, said=(counts, *write_outputs(into, run.view, palette)))

@@ -147,7 +147,7 @@ def merge(names: tuple[str, ...], name: str | None, palette: str, results: Path)
     missing yet.
     """
     merged = elsewhere.merge(names, name, results=results, palette=palette)
-    warn(*merged.said)
+    warn(*merged.warnings)
     click.echo(merged.folder / "heatmap.png")
     ended(merged.complete)
 
