@@ -17,23 +17,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from niah.errors import ConfigError, RunError
+from niah.experiment.config import RunConfig, config_of
+from niah.records import Header, Result
 from niah.run import PALETTE, AnyRun, Folder, Run, open_run
 from niah.runs import DEFAULT_RESULTS, check_limit, check_name, folder_name
+from niah.verdict.gate_config import GateConfig, read_gate_config
+from niah.verdict.records import Comparison, Judgement
 
 if TYPE_CHECKING:
-    from niah.experiment.config import RunConfig
     from niah.experiment.experiment import Choose, Experiment
     from niah.experiment.own import Own
     from niah.experiment.planning import Plan
     from niah.generator.haystack import Haystack
-    from niah.records import Header, Result
     from niah.runner.background import Stoppable
     from niah.runner.progress import Observer
-    from niah.verdict.gate_config import GateConfig
     from niah.verdict.power import Outlook, Power
-    from niah.verdict.records import Comparison, Judgement
 
-    Config: TypeAlias = RunConfig | str | Path | None
+Config: TypeAlias = RunConfig | Folder | None
 
 
 def sweep(
@@ -99,7 +99,6 @@ def plan(
 
 def outlook(config: Config, gates: GateConfig | Folder, **settings: Any) -> Outlook:
     """Whether a run of this size could pass or fail gates (a gate.toml or GateConfig) at all."""
-    from niah.verdict.gate_config import GateConfig, read_gate_config
     from niah.verdict.power import outlook_of
 
     experiment = experiment_for(config, settings, key_needed=False)
@@ -307,7 +306,6 @@ def _sweeping(
 def _parts(config: Config, settings: Mapping[str, Any]) -> tuple[Own, RunConfig]:
     """The objects among some settings, and the config of the rest, which has their names."""
     from niah.experiment.checks import check_one_model
-    from niah.experiment.config import config_of
     from niah.experiment.own import Own
     from niah.providers.simulated import function
 

@@ -2,8 +2,6 @@
 
 How long a context does a model read, did a change of its engine break it, is it still the one of
 last month?
-
-Imports stand inside functions where they bring haystacks or the network.
 """
 
 from __future__ import annotations
@@ -11,11 +9,15 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from niah.api import sweep
+from niah.api import Config, sweep
 from niah.errors import ConfigError, RunError, writing
+from niah.experiment.config import RunConfig, config_of
+from niah.experiment.experiment import experiment_again
+from niah.experiment.scoring import rescored
 from niah.run import AnyRun, Folder, Run, open_run
+from niah.runlog.log import read_log
 from niah.runs import DEFAULT_RESULTS
 from niah.verdict import ladder
 from niah.verdict.engine import EngineVerdict, engine_verdict
@@ -28,10 +30,6 @@ from niah.verdict.history import (
     signal_of,
     text_of,
 )
-
-if TYPE_CHECKING:
-    from niah.api import Config
-    from niah.experiment.config import RunConfig
 
 
 def effective(
@@ -47,8 +45,6 @@ def effective(
     The same call resumes. By default 15 lengths from 1k up to ``claimed`` (or 128k), at 11 depths.
     Raises as ``sweep``.
     """
-    from niah.experiment.config import config_of
-
     read = config_of(config, {k: v for k, v in settings.items() if k == "claimed"})
     usual = _usual({*settings, *read.model_fields_set}, read.claimed)
     run = sweep(config, results=results, name=name, **{**usual, **settings, "adaptive": True})
@@ -57,8 +53,6 @@ def effective(
 
 def effective_config(config: RunConfig) -> RunConfig:
     """The config of an adaptive run, with what it needs and was not given. Raises ConfigError."""
-    from niah.experiment.config import config_of
-
     return config_of(config, {**_usual(config.model_fields_set, config.claimed), "adaptive": True})
 
 
@@ -95,8 +89,6 @@ def engine_arms(
 
     Raises ConfigError where nothing is changed.
     """
-    from niah.experiment.config import config_of
-
     if not change.words:
         raise ConfigError(
             "nothing is changed: give --base-url twice, --set KEY=VALUE, or --candidate MODEL"
@@ -190,10 +182,6 @@ def verify(run: Run) -> None:
 
     Raises RunError with the first that is not, and where the haystack has changed since.
     """
-    from niah.experiment.experiment import experiment_again
-    from niah.experiment.scoring import rescored
-    from niah.runlog.log import read_log
-
     if run.header.imported is not None:
         raise RunError(f"{run.folder} was imported: its answers cannot be scored here")
     experiment = experiment_again(run.header)
