@@ -6,32 +6,43 @@ or nothing) and settings by key, called as the flags of ``niah run`` are. ``task
 an answer. Variables ``NIAH_*`` set nothing here: what a program does stands in the program. Keys of
 providers are read from the environment and .env, as always.
 
-Imports that bring haystacks or the network stand inside functions: finished runs need neither.
+Imports that bring the network stand inside functions: what plans or judges needs none.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from niah.elsewhere import plan_run, prompt_lines
 from niah.errors import ConfigError, RunError
+from niah.experiment.checks import check_one_model, check_used, completed
 from niah.experiment.config import RunConfig, config_of
+from niah.experiment.delivering import check_media
+from niah.experiment.experiment import Choose, Experiment, experiment_of
+from niah.experiment.export import checked_form
+from niah.experiment.own import NOTHING, Own
+from niah.experiment.planning import Plan, epoch_cost, plan_of
+from niah.generator.haystack import Haystack
+from niah.generator.library import haystack_of_files, haystack_of_texts, load_haystack
+from niah.generator.tokenizers import tokenizer_of
+from niah.providers.simulated import function
 from niah.records import Header, Result
 from niah.run import PALETTE, AnyRun, Folder, Run, open_run
+from niah.runlog.log import open_log
 from niah.runs import DEFAULT_RESULTS, check_limit, check_name, folder_name
+from niah.share import write_files
 from niah.verdict.gate_config import GateConfig, read_gate_config
+from niah.verdict.ladder import Ladder
+from niah.verdict.power import Aim, Outlook, Power, measured_flips, outlook_of, power_of
 from niah.verdict.records import Comparison, Judgement
 
 if TYPE_CHECKING:
-    from niah.experiment.experiment import Choose, Experiment
-    from niah.experiment.own import Own
-    from niah.experiment.planning import Plan
-    from niah.generator.haystack import Haystack
     from niah.runner.background import Stoppable
     from niah.runner.progress import Observer
-    from niah.verdict.power import Outlook, Power
 
 Config: TypeAlias = RunConfig | Folder | None
 
@@ -71,8 +82,6 @@ async def async_sweep(
     **settings: Any,
 ) -> Run:
     """``sweep`` for a running event loop. To cancel it lets what is in flight finish."""
-    import asyncio
-
     from niah.runner.background import in_thread_of_its_own
 
     given = config, settings, Path(results), name, limit, on_result
@@ -91,16 +100,12 @@ def plan(
 
     ``speed`` is in prompt tokens per second, or a finished run to take it from.
     """
-    from niah.experiment.planning import plan_of
-
     experiment = experiment_for(config, settings, key_needed=False)
     return plan_of(experiment, _speed(speed, Path(results)))
 
 
 def outlook(config: Config, gates: GateConfig | Folder, **settings: Any) -> Outlook:
     """Whether a run of this size could pass or fail gates (a gate.toml or GateConfig) at all."""
-    from niah.verdict.power import outlook_of
-
     experiment = experiment_for(config, settings, key_needed=False)
     limits = gates if isinstance(gates, GateConfig) else read_gate_config(Path(gates))
     return outlook_of(limits, experiment.header(), experiment.trials)
@@ -123,11 +128,6 @@ def build(
     counts every prompt again as one piece. Raises ConfigError, PromptError where a length leaves no
     room, and RunError where the run is another one.
     """
-    from niah.elsewhere import plan_run, prompt_lines
-    from niah.experiment.checks import check_used
-    from niah.experiment.experiment import experiment_of
-    from niah.experiment.export import checked_form
-
     own, resolved = _parts(config, settings)
     check_used(resolved, own)
     experiment = experiment_of(checked_form(form, resolved), own)
@@ -149,9 +149,6 @@ def haystack(
     transcripts as Paths (.txt, .srt, .vtt, .md), or texts by title. ``name`` is that of one's own
     haystack in logs and pictures. Raises HaystackError, TranscriptError, UnknownName.
     """
-    from niah.generator.library import haystack_of_files, haystack_of_texts, load_haystack
-    from niah.generator.tokenizers import tokenizer_of
-
     counter = tokenizer_of(tokenizer)
     if isinstance(source, Mapping):
         return haystack_of_texts(source, name or "own", counter)
@@ -174,9 +171,6 @@ def power(config: Config = None, **settings: Any) -> Power:
     100 cases. ``repeats`` are two runs of one model, which say how many trials flip by chance.
     Raises ConfigError.
     """
-    from niah.experiment.planning import epoch_cost
-    from niah.verdict.power import Aim, measured_flips, power_of
-
     aims = {field.name: settings.pop(field.name) for field in fields(Aim) if field.name in settings}
     repeats = settings.pop("repeats", None)
     if repeats is not None:
@@ -217,11 +211,6 @@ def experiment_for(
 
 def ready(config: RunConfig, own: Own | None = None, *, key_needed: bool = True) -> Experiment:
     """The experiment of a whole config, checked before anything is sent."""
-    from niah.experiment.checks import completed
-    from niah.experiment.delivering import check_media
-    from niah.experiment.experiment import experiment_of
-    from niah.experiment.own import NOTHING
-
     own = own or NOTHING
     experiment = experiment_of(completed(config, own, key_needed=key_needed), own)
     experiment.check_lengths()
@@ -242,8 +231,6 @@ def run_in(
     Without any result there is no folder. ``environment`` names the variables that had a part in
     the config. Not to be called in a thread whose event loop runs.
     """
-    from niah.runlog.log import open_log
-
     header = replace(experiment.header(), environment=dict(environment or {}))
     asked = experiment.first(limit)
     if header.design.adaptive:
@@ -270,8 +257,6 @@ def nothing_measured(run: Run) -> str:
 
 def _rule_of(header: Header, experiment: Experiment) -> Choose:
     """What an adaptive run sends next, from what has ended."""
-    from niah.verdict.ladder import Ladder
-
     trials = {(t.context_length, t.depth_percent, t.epoch): t for t in experiment.trials}
     return lambda rows: [trials[place] for place in Ladder(header, rows.values()).next]
 
@@ -286,7 +271,6 @@ def _sweeping(
 ) -> tuple[Callable[[], Run], Stoppable]:
     """The work of a sweep, everything checked and loaded, and what can stop it."""
     from niah.runner.background import Stoppable
-    from niah.share import write_files
 
     check_name(name)
     check_limit(limit)
@@ -305,10 +289,6 @@ def _sweeping(
 
 def _parts(config: Config, settings: Mapping[str, Any]) -> tuple[Own, RunConfig]:
     """The objects among some settings, and the config of the rest, which has their names."""
-    from niah.experiment.checks import check_one_model
-    from niah.experiment.own import Own
-    from niah.providers.simulated import function
-
     objects = {k: v for k in ("task", "haystack", "provider") if _is_object(v := settings.get(k))}
     names = {k: v for k, v in settings.items() if k not in objects}
     if callable(names.get("model")):
