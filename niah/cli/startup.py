@@ -9,7 +9,13 @@ import click
 
 from niah.cli.flags import TASKS, file_option
 from niah.cli.screen import warn, write_text
+from niah.cli.settings import default_words, flag_of
 from niah.errors import ConfigError
+from niah.experiment.config import RunConfig
+from niah.experiment.suites import suite_summaries
+from niah.providers import PROVIDERS
+from niah.providers.local import DEFAULT_MODEL, LOCAL_MODELS
+from niah.tasks import measured_of, task_names, task_of
 from niah.templates import TEMPLATES
 
 
@@ -38,9 +44,6 @@ def tasks(name: str | None) -> None:
     With TASK, tell all about that one: what it plants and asks,
     its settings with their defaults, its controls.
     """
-    from niah.experiment.suites import suite_summaries
-    from niah.tasks import measured_of, task_names, task_of
-
     if name is not None:
         _tell(name)
         return
@@ -65,10 +68,6 @@ def tasks(name: str | None) -> None:
 
 def _tell(name: str) -> None:
     """All that a task says of itself."""
-    from niah.cli.settings import default_words, flag_of
-    from niah.experiment.config import RunConfig
-    from niah.tasks import task_of
-
     task = task_of(name)
     click.echo(f"{name}: {task.SUMMARY}\n\n{inspect.cleandoc(str(task.__doc__))}\n")
     click.echo(f"version       {task.VERSION}: raised by whatever changes its numbers")
@@ -85,9 +84,6 @@ def _tell(name: str) -> None:
 @click.command()
 def providers() -> None:
     """List the providers, and the models that run inside niah with their licences."""
-    from niah.providers import PROVIDERS
-    from niah.providers.local import DEFAULT_MODEL, LOCAL_MODELS
-
     for name, known in PROVIDERS.items():
         key = f"; key in {known.key_variable}" if known.key_variable else ""
         place = f" ({known.base_url}{key})" if known.base_url else ""
