@@ -6,7 +6,7 @@ What each sent and cost, whose misses they are, and from which length one beats 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import fmean, median
 
@@ -15,6 +15,7 @@ import numpy as np
 from niah.records import Row
 from niah.verdict.pairs import Pairs
 from niah.verdict.records import Comparison
+from niah.verdict.sample import figure_of, grouped
 
 AT = (1, 5, 10)  # chunks
 _RESAMPLED = 2_000
@@ -74,16 +75,14 @@ def figures_of(rows: Iterable[Row]) -> DeliveryFigures:
     """Of the ordinary trials of a run."""
     scored = [r for r in rows if r.score is not None and r.trial.control is None]
     ranked = [r.delivered for r in scored if r.delivered is not None and r.delivered.chunks]
-    depths: dict[float, list[Row]] = defaultdict(list)
-    for r in scored:
-        depths[r.trial.depth_percent].append(r)
+    depths = grouped((r.trial.depth_percent, r) for r in scored)
     ranks = [d.needle_rank for d in ranked]
     return DeliveryFigures(
-        calls=_of(fmean, [max(1, len(r.calls)) for r in scored]),
-        tokens=_of(fmean, [_tokens(r) for r in scored]),
-        first_token_s=_of(median, [r.first_token_s for r in scored]),
-        total_s=_of(median, [r.total_s for r in scored]),
-        prepared_s=_of(median, [r.prepared_s for r in scored]),
+        calls=figure_of(fmean, [max(1, len(r.calls)) for r in scored]),
+        tokens=figure_of(fmean, [_tokens(r) for r in scored]),
+        first_token_s=figure_of(median, [r.first_token_s for r in scored]),
+        total_s=figure_of(median, [r.total_s for r in scored]),
+        prepared_s=figure_of(median, [r.prepared_s for r in scored]),
         recall={k: fmean(r is not None and r <= k for r in ranks) for k in AT if ranks},
         by_depth={depth: split_of(depths[depth]) for depth in sorted(depths)},
     )
@@ -108,11 +107,10 @@ def crossover_of(pairs: Pairs, *, better: bool) -> Crossover | None:
     a haystack.
     """
     lengths = sorted({p.trial.context_length for p in pairs.pairs})
-    groups: dict[object, list[float]] = defaultdict(lambda: [0.0] * len(lengths))
-    strata: dict[object, int] = {}
-    for p in pairs.pairs:
+    groups: dict[int, list[float]] = defaultdict(lambda: [0.0] * len(lengths))
+    strata: dict[int, int] = {}
+    for witness, p in pairs.witnesses():
         change = p.after - p.before if better else p.before - p.after
-        witness = p.trial.epoch if pairs.by_epoch else p.trial.id
         groups[witness][lengths.index(p.trial.context_length)] += change
         strata[witness] = 0 if pairs.by_epoch else p.trial.context_length
     if len(lengths) < 2 or len(groups) < 5:
@@ -149,8 +147,3 @@ def _tokens(row: Row) -> float | None:
     if told is not None:
         return told
     return sum(call.prompt_tokens for call in row.calls) if row.calls else row.sent_tokens
-
-
-def _of(how: Callable[[list[float]], float], values: Iterable[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return how(known) if known else None

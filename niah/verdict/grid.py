@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 from niah.messages import MediaSize, media_size
@@ -12,7 +12,7 @@ from niah.records import CONTROLS, Header, Outcome, Row
 from niah.text.shares import percent
 from niah.verdict.ladder import Ladder
 from niah.verdict.records import Cell, Control, Grid, Share
-from niah.verdict.sample import sample_of, share_of
+from niah.verdict.sample import by_cell, grouped, sample_of, share_of
 
 MISSING = "missing"  # a planned trial that has not been run
 
@@ -22,17 +22,12 @@ def grid_of(header: Header, results: Iterable[Row]) -> Grid:
     design, results = header.design, list(results)
     ladder = Ladder(header, results) if design.adaptive else None
     planned = header.planned() if ladder is None else ladder.planned
-    by_cell: dict[tuple[int, float], list[Row]] = defaultdict(list)
-    of_control: dict[str, list[Row]] = defaultdict(list)
-    for r in results:
-        if r.trial.control is None:
-            by_cell[r.trial.context_length, r.trial.depth_percent].append(r)
-        else:
-            of_control[r.trial.control].append(r)
+    cells = by_cell(r for r in results if r.trial.control is None)
+    controls = grouped((r.trial.control, r) for r in results if r.trial.control is not None)
     by_control = {
-        kind: sample_of(header, of_control[kind]).share() for kind in CONTROLS if of_control[kind]
+        kind: sample_of(header, controls[kind]).share() for kind in CONTROLS if kind in controls
     }
-    everything = [r for place in planned for r in by_cell[place]]
+    everything = [r for place in planned for r in cells[place]]
     found = sample_of(header, everything).share()
     unique = [r.unique_share for r in everything if r.unique_share is not None]
     grid = Grid(
@@ -45,12 +40,12 @@ def grid_of(header: Header, results: Iterable[Row]) -> Grid:
         unique_share=min(unique, default=None),
         whole=found,
         cells=tuple(
-            _cell(*place, _figures(by_cell[place], n), by_control) for place, n in planned.items()
+            _cell(*place, _figures(cells[place], n), by_control) for place, n in planned.items()
         ),
         answer_classes=classes_of(everything),
         parts=_parts_of(header, everything),
         normalised=normalised(found.mean, by_control),
-        controls=_controls_of(header, of_control),
+        controls=_controls_of(header, controls),
         by_control=by_control,
         depth_of=design.depth_of,
         imported=header.imported,
@@ -145,30 +140,20 @@ def _figures(results: Sequence[Row], planned: int) -> dict[str, Any]:
     if len(results) < planned:
         outcomes[MISSING] = planned - len(results)
     found = share_of([r.score for r in results if r.score is not None])
-    share = {"mean": found.mean, "n": found.n, "low": found.low, "high": found.high}
-    return {
-        **share,
-        "outcomes": dict(sorted(outcomes.items())),
-        "answer_classes": classes_of(results),
-    }
+    ended = dict(sorted(outcomes.items()))
+    return {**asdict(found), "outcomes": ended, "answer_classes": classes_of(results)}
 
 
 def _parts_of(header: Header, results: Iterable[Row]) -> dict[str, Share]:
     """The mean of everything that is scored apart, over the trials that have it."""
-    shares: dict[str, list[Row]] = defaultdict(list)
-    for r in results:
-        for name, share in r.parts.items():
-            shares[name].append(replace(r, score=share))
+    shares = grouped((name, replace(r, score=s)) for r in results for name, s in r.parts.items())
     return {name: sample_of(header, found).share() for name, found in sorted(shares.items())}
 
 
 def _media_of(results: Iterable[Row]) -> dict[int, MediaSize]:
     """What each length was as pages or sound: the size of the trial in the middle."""
-    sizes: dict[int, list[MediaSize]] = defaultdict(list)
-    for r in results:
-        size = media_size(r.prompt_tokens, r.delivered)
-        if size is not None:
-            sizes[r.trial.context_length].append(size)
+    every = ((r.trial.context_length, media_size(r.prompt_tokens, r.delivered)) for r in results)
+    sizes = grouped((length, size) for length, size in every if size is not None)
     return {
         n: sorted(own, key=lambda s: s.pages or s.seconds or 0)[len(own) // 2]
         for n, own in sorted(sizes.items())

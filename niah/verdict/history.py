@@ -31,6 +31,7 @@ from niah.errors import RunError
 from niah.records import Header, Row
 from niah.text.outside import json_in
 from niah.verdict.baseline import digest_of, served_by
+from niah.verdict.sample import figure_of
 
 Array: TypeAlias = NDArray[Any]
 
@@ -110,7 +111,7 @@ def line_of(header: Header, results: Iterable[Row], dollars: float | None) -> Hi
     scored = [r.score is not None for r in rows]
     usage = [r.response.usage for r in rows if r.response is not None]
     counts = [u.input_tokens + (u.output_tokens or 0) for u in usage if u.input_tokens is not None]
-    first = [r.first_token_s for r in rows if r.first_token_s is not None]
+    first = figure_of(median, [r.first_token_s for r in rows])
     line = HistoryLine(
         date=date,
         recipe=digest_of(header),
@@ -122,7 +123,7 @@ def line_of(header: Header, results: Iterable[Row], dollars: float | None) -> Hi
         scored=None if all(scored) else _packed(scored),
         size=len(rows),
         outcomes=dict(sorted(Counter(r.outcome.value for r in rows).items())),
-        first_token_s=round(median(first), 4) if first else None,
+        first_token_s=None if first is None else round(first, 4),
         tokens=sum(counts) if counts and len(counts) == len(rows) else None,
         dollars=dollars,
     )

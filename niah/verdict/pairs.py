@@ -9,7 +9,6 @@ widened by how much more than chance the epochs differ.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from math import floor, sqrt
@@ -39,6 +38,7 @@ from niah.verdict.sample import (
     band_of,
     cycled,
     design_effect,
+    grouped,
     more_of,
 )
 
@@ -80,6 +80,10 @@ class Pairs:
     def worst(self) -> Pairs:
         """With the trials that lack one score at their worst: what has to pass."""
         return replace(self, pairs=self.pairs + self.gone + self.new, gone=(), new=())
+
+    def witnesses(self) -> list[tuple[int, Pair]]:
+        """Every pair, behind what it is a witness of: its epoch, or itself alone."""
+        return [(p.trial.epoch if self.by_epoch else i, p) for i, p in enumerate(self.pairs)]
 
     @property
     def n(self) -> int:
@@ -201,10 +205,8 @@ class Pairs:
 
     def _drops(self) -> Sums:
         """Loss and count per witness: per epoch, or per trial."""
-        by_witness: dict[object, list[float]] = defaultdict(list)
-        for i, p in enumerate(self.pairs):
-            by_witness[p.trial.epoch if self.by_epoch else i].append(p.before - p.after)
-        return [(sum(drops), len(drops)) for drops in by_witness.values()]
+        drops = grouped((witness, p.before - p.after) for witness, p in self.witnesses())
+        return [(sum(own), len(own)) for own in drops.values()]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -238,10 +240,8 @@ class NatsChange:
 
 def nats_change(pairs: Pairs, tolerated: float) -> NatsChange | None:
     """The change by a paired t test (Student 1908); None where too few have it in both runs."""
-    told: dict[int, list[float]] = defaultdict(list)
-    for i, p in enumerate(pairs.worst().pairs):
-        if p.nats is not None:
-            told[p.trial.epoch if pairs.by_epoch else i].append(p.nats)
+    every = pairs.worst().witnesses()
+    told = grouped((witness, p.nats) for witness, p in every if p.nats is not None)
     if len(told) < (FEWEST_CLUSTERS if pairs.by_epoch else FEWEST_NATS):
         return None
     losses = [fmean(some) for some in told.values()]
@@ -329,9 +329,7 @@ def comparison_of(
 
 def _cells(grid: Grid, pairs: Pairs) -> tuple[CellChange, ...]:
     """Every cell; its trials are of different epochs, so independent. P values are corrected."""
-    by_cell: dict[tuple[int, float], list[Pair]] = defaultdict(list)
-    for p in pairs.pairs:
-        by_cell[p.trial.context_length, p.trial.depth_percent].append(p)
+    by_cell = grouped(((p.trial.context_length, p.trial.depth_percent), p) for p in pairs.pairs)
     places = [(c.context_length, c.depth_percent) for c in grid.cells]
     changes = [Pairs(pairs=tuple(by_cell[place]), by_epoch=False) for place in places]
     corrected = iter(holm([c.p_change() for c in changes if c.n]))

@@ -8,9 +8,9 @@ middle is lost (Liu et al. 2023). Everything else is "no pattern".
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import combinations, pairwise, permutations
 from math import ceil, exp, log, sqrt
 from statistics import fmean, linear_regression, median, variance
@@ -39,6 +39,8 @@ from niah.verdict.sample import (
     Sample,
     Samples,
     clusters_shared,
+    figure_of,
+    grouped,
     percentile,
     wilson,
 )
@@ -100,26 +102,21 @@ def report_of(
 def _cells_of(samples: Samples, grid: Grid) -> dict[int, list[Sample]]:
     """The cells of every length; the trials of a cell share no haystack."""
     alone = replace(samples, these_only=True)
-    cells = {n: list[Sample]() for n in grid.context_lengths}
-    for c in grid.cells:
-        cells[c.context_length].append(alone.in_cell(c.context_length, c.depth_percent))
-    return cells
+    places = ((c.context_length, c.depth_percent) for c in grid.cells)
+    return grouped((length, alone.in_cell(length, depth)) for length, depth in places)
 
 
 def _nats(rows: Iterable[Row]) -> dict[int, tuple[float, int]]:
-    told: dict[int, list[float]] = defaultdict(list)
-    for r in rows:
-        if r.target_nats is not None:
-            told[r.trial.context_length].append(r.target_nats)
+    told = grouped(
+        (r.trial.context_length, r.target_nats) for r in rows if r.target_nats is not None
+    )
     return {n: (fmean(own), len(own)) for n, own in sorted(told.items())}
 
 
 def times_of(results: Iterable[Row]) -> tuple[Times, ...]:
     """Median seconds by length, over whole answers; what was not measured is None."""
-    by_length: dict[int, list[Row]] = defaultdict(list)
-    for r in results:
-        if r.score is not None and (r.total_s is not None or r.first_token_s is not None):
-            by_length[r.trial.context_length].append(r)
+    timed = [r for r in results if r.total_s is not None or r.first_token_s is not None]
+    by_length = grouped((r.trial.context_length, r) for r in timed if r.score is not None)
     return tuple(_times(length, by_length[length]) for length in sorted(by_length))
 
 
@@ -133,17 +130,16 @@ def growth_of(seconds: Iterable[tuple[int, float | None]]) -> Growth | None:
 
 
 def _times(length: int, results: list[Row]) -> Times:
-    first = [r.first_token_s for r in results if r.first_token_s is not None]
-    total = [r.total_s for r in results if r.total_s is not None]
+    first, total = [r.first_token_s for r in results], [r.total_s for r in results]
     usages = [r.response.usage for r in results if r.response is not None]
     told = [(u.cached_tokens, u.input_tokens) for u in usages]
     known = [(cached, n) for cached, n in told if cached is not None and n]
     return Times(
         context_length=length,
         n=len(results),
-        first_token_s=median(first) if first else None,
-        total_s=median(total) if total else None,
-        total_p95_s=percentile(total, 0.95) if total else None,
+        first_token_s=figure_of(median, first),
+        total_s=figure_of(median, total),
+        total_p95_s=figure_of(partial(percentile, share=0.95), total),
         cached_share=sum(c for c, _ in known) / sum(n for _, n in known) if known else None,
     )
 

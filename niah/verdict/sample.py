@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from math import ceil, floor, sqrt
 from statistics import NormalDist
+from typing import TypeVar
 
 from niah.records import Header, Outcome, Row
 from niah.verdict.exact import at_least, at_most, student_above, student_quantile
@@ -26,6 +27,8 @@ MOST = 100_000  # trials that are worth counting up to
 BANDS = ("head", "middle", "tail")
 HEAD_BELOW, TAIL_ABOVE = 20.0, 80.0  # percent of depth
 
+_K = TypeVar("_K")
+_V = TypeVar("_V")
 Sums = Sequence[tuple[float, int]]  # the total of every cluster, and its trials
 
 
@@ -40,6 +43,25 @@ def wilson(successes: float, n: float, z: float = Z_95) -> tuple[float, float]:
     half = z / (1 + z**2 / n) * sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
     # the share itself is a bound, so that the ends are exact at 0 and 1
     return max(0.0, min(share, centre - half)), min(1.0, max(share, centre + half))
+
+
+def grouped(pairs: Iterable[tuple[_K, _V]]) -> dict[_K, list[_V]]:
+    """The values of every key, in their order; a key that is not there has none."""
+    groups: dict[_K, list[_V]] = defaultdict(list)
+    for key, value in pairs:
+        groups[key].append(value)
+    return groups
+
+
+def by_cell(rows: Iterable[Row]) -> dict[tuple[int, float], list[Row]]:
+    """Rows by length and depth."""
+    return grouped(((r.trial.context_length, r.trial.depth_percent), r) for r in rows)
+
+
+def figure_of(how: Callable[[list[float]], float], values: Iterable[float | None]) -> float | None:
+    """One figure of the values that were told; None where none was."""
+    told = [value for value in values if value is not None]
+    return how(told) if told else None
 
 
 def percentile(values: Sequence[float], share: float) -> float:
@@ -137,10 +159,7 @@ class Sample:
 
     def by_cluster(self) -> dict[int, list[float]]:
         """The scores of every cluster; nothing where trials are judged as independent."""
-        found: dict[int, list[float]] = defaultdict(list)
-        for cluster, score in zip(self.clusters or (), self.scores, strict=False):
-            found[cluster].append(score)
-        return dict(found)
+        return grouped(zip(self.clusters or (), self.scores, strict=False))
 
     def _sums(self) -> Sums:
         return [(sum(scores), len(scores)) for scores in self.by_cluster().values()]
@@ -249,14 +268,8 @@ class Samples:
 
     @cached_property
     def _lengths(self) -> Mapping[int, Sequence[Row]]:
-        lengths: dict[int, list[Row]] = defaultdict(list)
-        for r in self.rows:
-            lengths[r.trial.context_length].append(r)
-        return lengths
+        return grouped((r.trial.context_length, r) for r in self.rows)
 
     @cached_property
     def _cells(self) -> Mapping[tuple[int, float], Sequence[Row]]:
-        cells: dict[tuple[int, float], list[Row]] = defaultdict(list)
-        for r in self.rows:
-            cells[r.trial.context_length, r.trial.depth_percent].append(r)
-        return cells
+        return by_cell(self.rows)
