@@ -255,6 +255,7 @@ def test_a_baseline_edited_by_hand_is_refused() -> None:
         ('"schema": 1,\n  "version"', '"schema": 99,\n  "version"'),
         ('"model"', '"modell"'),
         ('"created": "2026-01-01"', '"created": 5'),
+        ('"finished": null', '"finished": 5'),
     ):
         assert old in text
         with pytest.raises(RunError, match="niah baseline save"):

@@ -190,11 +190,23 @@ def test_a_run_whose_server_names_no_model_is_read_and_added_once(
     assert niah("history", "check", "h.jsonl").exit_code == 3
 
 
-@pytest.mark.parametrize("date", [5, "yesterday"])
-def test_a_line_without_a_date_is_none(date: object) -> None:
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("date", 5),
+        ("date", "yesterday"),
+        ("recipe", []),
+        ("trials", {}),
+        ("model", None),
+        ("served", 3),
+        ("tokens", "many"),
+        ("n", 250.0),
+    ],
+)
+def test_a_line_with_a_value_of_another_kind_is_none(key: str, value: object) -> None:
     (line,) = lines(lambda n: HARD, 1)
     with pytest.raises(RunError, match="no run of a history"):
-        lines_in(json.dumps({**json.loads(text_of(line)), "date": date}), "f")
+        lines_in(json.dumps({**json.loads(text_of(line)), key: value}), "f")
 
 
 def test_a_loss_behind_a_gain_is_told() -> None:

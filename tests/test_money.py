@@ -227,7 +227,15 @@ def test_an_attempt_without_an_end_counts_as_the_most_it_may_cost(tmp_path: Path
 
 
 @pytest.mark.parametrize(
-    "line", ["[]", '{"n": 1}', "x", '{"n":1,"trial":"a","may":{"input_tokens":"x"}}']
+    "line",
+    [
+        "[]",
+        '{"n": 1}',
+        "x",
+        '{"n":1,"trial":"a","may":{"input_tokens":"x"}}',
+        '{"n":"1","trial":"a","may":{}}',
+        '{"n":1,"trial":["a"],"may":{}}',
+    ],
 )
 def test_a_damaged_file_of_attempts_is_one_clear_line(tmp_path: Path, line: str) -> None:
     (tmp_path / "attempts.jsonl").write_text(line + "\n")

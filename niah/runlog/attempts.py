@@ -125,7 +125,8 @@ class AttemptReader:
         number = table["n"]
         before = self.attempts.get(number)
         if "may" in table:
-            now = Attempt(number=number, trial=table["trial"], may=record_of(Usage, table["may"]))
+            sent = {"number": number, "trial": table["trial"], "may": table["may"]}
+            now = record_of(Attempt, sent)
         else:
             cost = table["cost"]
             now = self.attempts[number]

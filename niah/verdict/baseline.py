@@ -111,9 +111,10 @@ def baseline_from(text: str, name: str) -> Baseline:
         if table["kind"] != "baseline" or table["schema"] != SCHEMA:
             raise KeyError("kind")
         header, trials = _header(table["header"]), table["trials"]
-        names = header.design.model, header.config.get("model"), header.created
-        if header.schema != SCHEMA or not all(isinstance(name, str) for name in names):
-            raise ValueError(f"header of schema {header.schema}, model {names[1]!r}")
+        model, finished = header.config.get("model"), table.get("finished")
+        texts = (header.design.model, model, header.created, finished or "")
+        if header.schema != SCHEMA or not all(isinstance(text, str) for text in texts):
+            raise ValueError(f"header of schema {header.schema}, model {model!r}")
         if not trials:
             raise ValueError("it holds no trials")
         baseline = Baseline(
@@ -125,7 +126,7 @@ def baseline_from(text: str, name: str) -> Baseline:
             nats={i: float(nats[0]) for i, _, _, *nats in trials if nats},
             served=tuple(map(str, table.get("served", ()))),
             saved=table["saved"],
-            finished=table.get("finished"),
+            finished=finished,
         )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise RunError(

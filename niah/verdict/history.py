@@ -44,6 +44,11 @@ SHIFT = 0.05  # the loss, or gain, that the CUSUM is sharpest for
 SIMULATED, AT_ONCE = 1_000, 50  # years drawn for the threshold, so many at once in memory
 UNSURE = 0.02  # no trial is taken to be right, or wrong, more surely than by so much
 _CONFLICT = ("<<<<<<<", "=======", ">>>>>>>", "|||||||")  # what git leaves of an unfinished merge
+# of the values in a line that nothing else checks
+_KINDS: Mapping[str, Any] = {
+    "recipe": str, "trials": str, "model": str, "served": str | None, "n": int,
+    "tokens": int | None,
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,6 +158,9 @@ def lines_in(text: str, name: str) -> tuple[HistoryLine, ...]:
                 raise ValueError("of another schema")
             line = HistoryLine(**table)
             datetime.fromisoformat(line.date)
+            for key, kind in _KINDS.items():
+                if not isinstance(value := getattr(line, key), kind):
+                    raise ValueError(f"{key} is {value!r:.40}")
             right, scored = line.bits()
             if int(scored.sum()) != line.n or (right & ~scored).any():
                 raise ValueError("n is not that of its bitmap")
