@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any
 
 from niah.errors import RunError
 from niah.experiment.config import RunConfig
@@ -49,13 +48,8 @@ def asking(header: Header, parts: tuple[Part, ...]) -> Header:
 
 def adds(old: Header, new: Header) -> bool:
     """Whether the new grid asks for a trial that the old one does not."""
-    return _has_more(old.planned(), new.planned()) or _has_more(
-        old.planned_controls(), new.planned_controls()
-    )
-
-
-def _has_more(old: Mapping[Any, int], new: Mapping[Any, int]) -> bool:
-    return any(old.get(place, 0) < epochs for place, epochs in new.items())
+    more = Counter(new.planned()) - Counter(old.planned())
+    return bool(more or Counter(new.planned_controls()) - Counter(old.planned_controls()))
 
 
 def _differences(old: Header, new: Header) -> list[str]:
