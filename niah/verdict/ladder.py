@@ -288,9 +288,8 @@ class Ladder:
 
     def places(self, length: int) -> list[tuple[float, int]]:
         """Depth and epoch of a length's trials, in their order."""
-        design, shared = self.header.design, self.header.design.haystack_shared
-        seed = design.recipe["seed"]
-        return adaptive_places(seed, length, design.depths, self.rule.most, shared=shared)
+        d, most = self.header.design, self.rule.most
+        return adaptive_places(d.recipe["seed"], length, d.depths, most, shared=d.haystack_shared)
 
     @cached_property
     def _known(self) -> Mapping[Place, Row]:
