@@ -27,7 +27,7 @@ from niah.plotter.report_text import more_words
 from niah.records import Header, Outcome, Part, Result, Trial
 from niah.runlog.attempts import dollars_of
 from niah.runlog.log import write_log
-from niah.verdict.baseline import baseline_from, baseline_json, baseline_of
+from niah.verdict.baseline import baseline_from, baseline_json, baseline_of, check_comparable
 from niah.verdict.decide import judge
 from niah.verdict.evidence import Evidence
 from niah.verdict.gate_config import GateConfig, read_gate_config
@@ -256,10 +256,14 @@ def test_a_baseline_edited_by_hand_is_refused() -> None:
         ('"model"', '"modell"'),
         ('"created": "2026-01-01"', '"created": 5'),
         ('"finished": null', '"finished": 5'),
+        ('["0-1000-0.0-0"', "[5"),
     ):
         assert old in text
         with pytest.raises(RunError, match="niah baseline save"):
             baseline_from(text.replace(old, new, 1), "b")
+    heard = text.replace('"recordings_digest": null', '"recordings_digest": []')
+    with pytest.raises(RunError, match="the recordings of the haystack differ"):
+        check_comparable(baseline_from(heard, "b"), replace(of, recordings_digest="r"), results(of))
     empty = baseline_json(baseline_of(of, []), "2026-01-02")
     with pytest.raises(RunError, match="it holds no trials"):
         baseline_from(empty, "b")

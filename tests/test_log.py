@@ -244,6 +244,12 @@ def test_other_files_and_schemas_are_refused(tmp_path: Path) -> None:
         raise AssertionError("refused")
 
 
+def test_a_header_with_half_a_price_is_none(tmp_path: Path) -> None:
+    write_log(tmp_path, replace(HEADER, price={"input": 1.0}), [FULL])
+    with pytest.raises(RunError, match="price lacks input or output"):
+        read_rows(tmp_path)
+
+
 def test_the_fields_that_others_read_are_there(tmp_path: Path) -> None:
     written(tmp_path, FULL)
     header, line = (json.loads(text) for text in (tmp_path / LOG_NAME).read_text().split("\n")[:2])

@@ -84,12 +84,7 @@ def header_of(table: Mapping[str, Any]) -> Header:
         raise ValueError("haystack is empty")
     _check_part(asked)
     if table.get("imported") is None:
-        try:
-            RunConfig(**{k: v for k, v in config.items() if k in RunConfig.model_fields})
-        except ValidationError as error:
-            raise ValueError(f"config {_place(error.errors()[0])} cannot be used") from None
-        except NiahError as error:
-            raise ValueError(f"config: {error}") from None
+        _check_config(config)
     if "design" in table:
         known = _object(table, "design")
     else:
@@ -99,6 +94,8 @@ def header_of(table: Mapping[str, Any]) -> Header:
     recipe = new_names(_object(known, "recipe"))
     free = {"config": {}, "design": {**known, "recipe": {}}, "extended": []}  # of any keys
     header = record_of(Header, {**table, **free})
+    if header.price is not None and not {"input", "output"} <= header.price.keys():
+        raise ValueError("price lacks input or output")
     part_of(known)
     for cell in header.design.cells:
         _check_part(cell)
@@ -106,6 +103,15 @@ def header_of(table: Mapping[str, Any]) -> Header:
         _check_search(recipe)
     task = task_label_today(header.design.task)
     return replace(header, config=config, design=replace(header.design, recipe=recipe, task=task))
+
+
+def _check_config(config: Mapping[str, Any]) -> None:
+    try:
+        RunConfig(**{k: v for k, v in config.items() if k in RunConfig.model_fields})
+    except ValidationError as error:
+        raise ValueError(f"config {_place(error.errors()[0])} cannot be used") from None
+    except NiahError as error:
+        raise ValueError(f"config: {error}") from None
 
 
 def _check_search(recipe: Mapping[str, Any]) -> None:

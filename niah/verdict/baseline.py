@@ -128,6 +128,7 @@ def baseline_from(text: str, name: str) -> Baseline:
             saved=table["saved"],
             finished=finished,
         )
+        digest = _digest(_rows(baseline))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise RunError(
             f"{name}: no baseline of this niah ({error}); make one with: niah baseline save RUN"
@@ -135,7 +136,7 @@ def baseline_from(text: str, name: str) -> Baseline:
     again = "save it again with: niah baseline save RUN"
     if table.get("recipe_digest") != digest_of(header):
         raise RunError(f"{name}: its recipe digest is not that of its header; {again}")
-    if table.get("trials_digest") != _digest(_rows(baseline)):
+    if table.get("trials_digest") != digest:
         raise RunError(f"{name}: its trials were changed by hand; {again}")
     return baseline
 
@@ -231,7 +232,8 @@ def recipe_differences(old: Header, new: Header) -> list[str]:
     found = [f"{key} was {_short(was[key])}, is {_short(now[key])}" for key in changed]
     if old.haystack_digest != new.haystack_digest:
         found.append("the text of the haystack differs")
-    if None not in (heard := {old.recordings_digest, new.recordings_digest}) and len(heard) > 1:
+    heard = old.recordings_digest, new.recordings_digest
+    if None not in heard and heard[0] != heard[1]:
         found.append("the recordings of the haystack differ")
     if old.tokenizer != new.tokenizer:
         found.append(f"the tokenizer was {old.tokenizer}, is {new.tokenizer}")
