@@ -317,7 +317,6 @@ class Effective:
     ended: bool
     at_least: int | None  # what was asked for; None: nothing
     verdict: Verdict
-    claimed: int | None
 
     @property
     def exit_code(self) -> int:
@@ -343,12 +342,10 @@ def effective_of(header: Header, rows: Iterable[Row], at_least: int | None) -> E
             verdict = Verdict.PASS
         elif ended:
             verdict = Verdict.INCONCLUSIVE
-    return Effective(
-        bracket=bracket, ended=ended, at_least=at_least, verdict=verdict, claimed=header.claimed
-    )
+    return Effective(bracket=bracket, ended=ended, at_least=at_least, verdict=verdict)
 
 
-def bracket_words(b: Bracket, ended: bool = True) -> str:
+def bracket_words(b: Bracket, ended: bool) -> str:
     """holds at 128k (n = 22), not at 181k (n = 9)"""
     if not b.steps:
         return "nothing tried yet"
