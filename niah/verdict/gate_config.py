@@ -22,72 +22,42 @@ _SHOWN = (
 _MINUTES = {"m": 1, "h": 60, "d": 24 * 60}
 
 
+def _key(description: str, default: Any = None, **bounds: Any) -> Any:
+    """A key by what the template says of it, its default, its bounds."""
+    return Field(default, description=description, **bounds)
+
+
 class GateConfig(BaseModel):
     """The gates. Every field is a key of gate.toml; None is a gate that is not there."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
-    confidence: float = Field(0.95, ge=0.5, lt=1, description="Of every pass and every fail.")
-    haystacks: Literal["any", "these"] = Field(
+    confidence: float = _key("Of every pass and every fail.", 0.95, ge=0.5, lt=1)
+    haystacks: Literal["any", "these"] = _key(
+        "Whether the verdict is to hold for any stretch of haystack, or for those of the run only.",
         "any",
-        description=(
-            "Whether the verdict is to hold for any stretch of haystack, "
-            "or for those of the run only."
-        ),
     )
-    min_found: float | None = Field(None, description="Least share found, over the whole run.")
-    min_found_per_length: float | None = Field(
-        None, description="Least share found at every length."
-    )
-    min_found_per_band: float | None = Field(
-        None, description="Least share found in head, middle and tail."
-    )
-    min_effective_length: int | None = Field(
-        None, description="Least effective context length, like 16k."
-    )
-    effective_rule: str = Field(
-        "absolute:0.856", description="all-green:0.9, absolute:0.856 or relative:0.85."
-    )
-    max_drop: float = Field(
-        0.0, ge=0, lt=1, description="Greatest loss against the baseline; more is a fail."
-    )
-    drop_margin: float = Field(
-        0.05, description="A loss shown to be smaller than max_drop plus this passes."
-    )
-    drop_per_length: bool = Field(False, description="Also fail on a loss at any one length.")
-    drop_per_band: bool = Field(False, description="Also fail on a loss in head, middle or tail.")
-    max_nats_lost: float | None = Field(
-        None, gt=0, description="Greatest loss of log-probability, in nats a trial."
-    )
-    max_hallucination: float | None = Field(
-        None, description="Greatest share of answers to what is not there."
-    )
-    max_unscored: float | None = Field(
-        None, ge=0, le=1, description="Greatest share of trials without a score."
-    )
-    max_p95_s: float | None = Field(
-        None, gt=0, description="Seconds in which 95 % of trials must be answered."
-    )
-    max_cost: float | None = Field(None, ge=0, description="US dollars that the run may have cost.")
-    price: dict[str, float] | None = Field(
-        None, description="US dollars per million tokens: input, cached, output."
-    )
-    min_trials: int | None = Field(None, ge=1, description="Least scored trials.")
-    min_trials_per_length: int | None = Field(
-        None, ge=1, description="Least scored trials at every length."
-    )
-    max_age: timedelta | None = Field(
-        None, description="Oldest last answer that still is evidence, like 36h or 2d."
-    )
-    max_mismatch: float = Field(
-        0.0, ge=0, le=1, description="Greatest share of prompts that a server cut."
-    )
-    min_oracle: float = Field(
-        0.9, ge=0, le=1, description="Least share right where only the needle is given."
-    )
-    max_guess: float = Field(
-        0.1, ge=0, le=1, description="Greatest share right where no haystack is given."
-    )
+    min_found: float | None = _key("Least share found, over the whole run.")
+    min_found_per_length: float | None = _key("Least share found at every length.")
+    min_found_per_band: float | None = _key("Least share found in head, middle and tail.")
+    min_effective_length: int | None = _key("Least effective context length, like 16k.")
+    effective_rule: str = _key("all-green:0.9, absolute:0.856 or relative:0.85.", "absolute:0.856")
+    max_drop: float = _key("Greatest loss against the baseline; more is a fail.", 0.0, ge=0, lt=1)
+    drop_margin: float = _key("A loss shown to be smaller than max_drop plus this passes.", 0.05)
+    drop_per_length: bool = _key("Also fail on a loss at any one length.", False)
+    drop_per_band: bool = _key("Also fail on a loss in head, middle or tail.", False)
+    max_nats_lost: float | None = _key("Greatest loss of log-probability, in nats a trial.", gt=0)
+    max_hallucination: float | None = _key("Greatest share of answers to what is not there.")
+    max_unscored: float | None = _key("Greatest share of trials without a score.", ge=0, le=1)
+    max_p95_s: float | None = _key("Seconds in which 95 % of trials must be answered.", gt=0)
+    max_cost: float | None = _key("US dollars that the run may have cost.", ge=0)
+    price: dict[str, float] | None = _key("US dollars per million tokens: input, cached, output.")
+    min_trials: int | None = _key("Least scored trials.", ge=1)
+    min_trials_per_length: int | None = _key("Least scored trials at every length.", ge=1)
+    max_age: timedelta | None = _key("Oldest last answer that still is evidence, like 36h or 2d.")
+    max_mismatch: float = _key("Greatest share of prompts that a server cut.", 0.0, ge=0, le=1)
+    min_oracle: float = _key("Least share right where only the needle is given.", 0.9, ge=0, le=1)
+    max_guess: float = _key("Greatest share right where no haystack is given.", 0.1, ge=0, le=1)
 
     @field_validator(*_SHOWN)
     @classmethod
