@@ -7,7 +7,7 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from math import ceil, exp, floor, log, log1p, sqrt
 
 from niah.errors import ConfigError
@@ -18,8 +18,8 @@ from niah.verdict.exact import at_least, at_most, log_choices, mcnemar, normal_a
 from niah.verdict.gate_config import GateConfig
 from niah.verdict.pairs import Pair, Pairs
 from niah.verdict.records import Finding, Judgement, Paired, Verdict
+from niah.verdict.sample import MOST
 
-MOST = 100_000
 _NEGLIGIBLE = 1e-12
 GOOD = (0.99, 0.97, 0.95)  # found by models that most gates should let pass
 DRAWS = 100
@@ -241,13 +241,8 @@ def power_of(aim: Aim, cells: int, epoch_tokens: int, epoch_dollars: float | Non
     _check(aim)
     level, margin = 1 - aim.confidence / 100, aim.margin / 100
     gained, lost = aim.flips / 100, (aim.drop + aim.flips) / 100
-
-    def sees(n: int) -> float:
-        return chance_to_fail(n, lost, gained, level, margin)
-
-    def passes(n: int) -> float:
-        return chance_to_pass(n, gained, gained, margin, level)
-
+    sees = partial(chance_to_fail, lost=lost, gained=gained, level=level, margin=margin)
+    passes = partial(chance_to_pass, lost=gained, gained=gained, margin=margin, level=level)
     return Power(
         aim=aim,
         cells=cells,
