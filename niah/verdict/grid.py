@@ -12,7 +12,7 @@ from niah.records import CONTROLS, Header, Outcome, Row
 from niah.text.shares import percent
 from niah.verdict.ladder import Ladder
 from niah.verdict.records import Cell, Control, Grid, Share
-from niah.verdict.sample import by_cell, grouped, sample_of, share_of
+from niah.verdict.sample import grouped, rows_by_cell, sample_of, share_of
 
 MISSING = "missing"  # a planned trial that has not been run
 
@@ -22,7 +22,7 @@ def grid_of(header: Header, results: Iterable[Row]) -> Grid:
     design, results = header.design, list(results)
     ladder = Ladder(header, results) if design.adaptive else None
     planned = header.planned() if ladder is None else ladder.planned
-    cells = by_cell(r for r in results if r.trial.control is None)
+    cells = rows_by_cell(r for r in results if r.trial.control is None)
     controls = grouped((r.trial.control, r) for r in results if r.trial.control is not None)
     by_control = {
         kind: sample_of(header, controls[kind]).share() for kind in CONTROLS if kind in controls

@@ -53,7 +53,7 @@ def grouped(pairs: Iterable[tuple[_K, _V]]) -> dict[_K, list[_V]]:
     return groups
 
 
-def by_cell(rows: Iterable[Row]) -> dict[tuple[int, float], list[Row]]:
+def rows_by_cell(rows: Iterable[Row]) -> dict[tuple[int, float], list[Row]]:
     """Rows by length and depth."""
     return grouped(((r.trial.context_length, r.trial.depth_percent), r) for r in rows)
 
@@ -272,4 +272,4 @@ class Samples:
 
     @cached_property
     def _cells(self) -> Mapping[tuple[int, float], Sequence[Row]]:
-        return by_cell(self.rows)
+        return rows_by_cell(self.rows)
