@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import time
 from pathlib import Path
 
 import pytest
@@ -152,6 +154,11 @@ def test_webvtt_loses_tags_notes_and_settings(tmp_path: Path) -> None:
     assert [p.what for p in found.problems] == ["not a cue, dropped: 'NOTE written by a machine'"]
 
 
+def test_a_comment_without_an_end_is_kept(tmp_path: Path) -> None:
+    found = parsed(tmp_path, "so <!-- not\nthis --> it\n<!-- goes on\n", "a.md")
+    assert texts(found) == ["so", "it", "<!-- goes on"]
+
+
 def test_markdown_and_plain_text_keep_their_words(tmp_path: Path) -> None:
     found = parsed(
         tmp_path, "# The *first* talk\n\n- a **bold** claim\n\n---\n\nPlain line.\n", "talk.md"
@@ -173,6 +180,23 @@ def test_repeated_recognition_is_reported_and_kept(tmp_path: Path) -> None:
     )
     assert "".join(texts(found)).count("這就是我們一再看到的") == 2
     assert "said twice" in found.problems[0].what
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("7" * 100_000, "pi.txt"),
+        ("<!-- " * 20_000, "open.md"),
+        ("1\n00:00:01,000 --> 00:00:02,000" + " X1:40" * 40 + " he said", "settings.srt"),
+        ("7" * 5_000 + " 00:00:01,000 --> 00:00:02,000 so 8 00:00:03,000 --> 00:00:04,000 on", "n"),
+    ],
+    ids=["digits", "comments", "settings", "number"],
+)
+def test_the_oddest_file_is_read_or_refused_at_once(tmp_path: Path, text: str, name: str) -> None:
+    started = time.process_time()
+    with contextlib.suppress(TranscriptError):
+        parsed(tmp_path, text, name)
+    assert time.process_time() - started < 10
 
 
 @pytest.mark.parametrize(

@@ -76,7 +76,7 @@ def _hard_cut(text: str) -> Iterator[str]:
     """Cut running text without any break, but not inside a word or a number."""
     start = 0
     for i in range(1, len(text)):
-        if weight(text[start : i + 1]) > MAX_WEIGHT and not _glued(text[i - 1], text[i]):
+        if not _glued(text[i - 1], text[i]) and weight(text[start : i + 1]) > MAX_WEIGHT:
             yield text[start:i]
             start = i
     yield text[start:]

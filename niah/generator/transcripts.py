@@ -28,10 +28,10 @@ _TIME = r"(?:\d{1,3}:)?\d{1,3}:\d{2}"
 _WINDOW = re.compile(rf"^\s*[(（]\s*({_TIME})\s*[~～]\s*({_TIME})\s*[)）]\s*(.*)$")
 _LOOKS_LIKE_WINDOW = re.compile(r"^\s*[(（]\d{1,3}:\d")
 _CLOCK = r"(?:\d{1,3}:)?\d{1,2}:\d{2}[.,]\d{1,3}"
-_NUMBERED = re.compile(rf"(\d+)[ \t\n]+({_CLOCK})[ \t]*-->[ \t]*({_CLOCK})[ \t]*\n?")
+_NUMBERED = re.compile(rf"(\d{{1,9}})[ \t\n]+({_CLOCK})[ \t]*-->[ \t]*({_CLOCK})[ \t]*\n?")
 _TIME_LINE = re.compile(rf"^\s*({_CLOCK})\s*-->\s*({_CLOCK})(.*)$")
 _LOOKS_LIKE_TIME_LINE = re.compile(r"^\s*[\d:.,]+\s*-->\s*[\d:.,]+")
-_SETTINGS = re.compile(r"^(?:\s+(?:\w+:[^\s]+|[XY][12]:\d+))*\s*$")
+_SETTINGS = re.compile(r"^(?:\s+\w+:\S+)*\s*$")
 _TAG = re.compile(
     r"</?(?:[a-z][\w.]*|\d\d:\d\d[\d:.]*)(?:\s[^<>]{0,80})?>|\{\\[^{}]{1,40}\}", re.IGNORECASE
 )
@@ -39,7 +39,7 @@ _MARKDOWN = re.compile(
     r"^\s{0,3}(?:#{1,6}\s+|>\s?|[-*+]\s+|\d{1,3}[.)]\s+)"
     r"|(?<!\w)[*_`]{1,3}(?=\S)|(?<=\S)[*_`]{1,3}(?!\w)"
 )
-_COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
+_COMMENT = re.compile(r"<!--.*?(-->|\Z)", re.DOTALL)  # one without an end is read to the end once
 _HAN = re.compile(r"[\u3400-\u9fff]")
 _EXPECTED = "expected a transcript (.txt, .srt, .vtt or .md)"
 
@@ -203,15 +203,12 @@ class _Reader:
     def _plain(self, text: str) -> list[_Cue]:
         markdown = self.path.suffix.lower() == ".md"
         if markdown:
-            text = _COMMENT.sub(lambda m: "\n" * m[0].count("\n"), text)
+            text = _COMMENT.sub(lambda m: "\n" * m[0].count("\n") if m[1] else m[0], text)
         cues = []
         for number, line in enumerate(text.split("\n"), 1):
             if _LOOKS_LIKE_TIME_LINE.match(line) or _LOOKS_LIKE_WINDOW.match(line):
-                raise self.fault(
-                    number,
-                    f"a stray time range in plain text: {line[:40]!r};"
-                    " make all of the file timed, or none",
-                )
+                what = f"a stray time range in plain text: {line[:40]!r}"
+                raise self.fault(number, f"{what}; make all of the file timed, or none")
             if line.strip(" -=*_#\t"):
                 cues.append(_Cue(line=number, text=_MARKDOWN.sub("", line) if markdown else line))
         return cues
