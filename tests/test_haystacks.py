@@ -101,6 +101,18 @@ def test_a_changed_or_missing_file_is_noticed(niah: Niah) -> None:
     copy.unlink()
     with pytest.raises(HaystackError, match="missing"):
         read_episodes(read_manifest("here/mine"))
+    copy.mkdir()
+    with pytest.raises(HaystackError, match="missing"):
+        read_episodes(read_manifest("here/mine"))
+
+
+def test_a_manifest_names_its_files_in_text(niah: Niah) -> None:
+    Path("talk.txt").write_text("We met at noon.\nAnd left at three.\n")
+    assert niah("haystack", "add", "talk.txt", "--name", "mine", "--into", "here").exit_code == 0
+    manifest = Path("here/mine/haystack.toml")
+    manifest.write_text(manifest.read_text().replace('"talk.txt"', "5"))
+    with pytest.raises(HaystackError, match="not a usable manifest"):
+        read_manifest("here/mine")
 
 
 @pytest.mark.slow

@@ -9,14 +9,14 @@ import re
 import shutil
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
 import platformdirs
 
 from niah.errors import HaystackError, TranscriptError, UnknownName
 from niah.generator.haystack import Corpus, Haystack, TokenizedText, cached_block, corpus_of
-from niah.generator.sound import Recordings, checked_recording, recording_of
+from niah.generator.sound import Recordings, check_imported, checked_recording, recording_of
 from niah.generator.synthetic import Synthetic
 from niah.generator.templated import filler
 from niah.generator.tokenizers import Tokenizer
@@ -97,12 +97,15 @@ def read_manifest(name: str) -> Manifest:
         language = table["language"]
         if language not in (*LANGUAGES, "mixed"):
             raise KeyError(f"language {language!r} is none of {', '.join(LANGUAGES)}, mixed")
+        episodes = tuple(Episode(**entry) for entry in table["episodes"])
+        if not all(isinstance(text, str) for e in episodes for text in astuple(e)):
+            raise TypeError("what an episode has is text")
         return Manifest(
             folder=folder.resolve(),
             language=language,
             licence=table["licence"],
             source=table["source"],
-            episodes=tuple(Episode(**entry) for entry in table["episodes"]),
+            episodes=episodes,
         )
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise HaystackError(
@@ -205,13 +208,10 @@ def _checked_files(manifest: Manifest) -> list[Path]:
         )
     paths = [manifest.folder / e.file for e in manifest.episodes]
     for path, episode in zip(paths, manifest.episodes, strict=True):
-        for needed in (path, manifest.folder / episode.recording):
-            if not needed.exists():
+        for needed in (path, manifest.folder / (episode.recording or episode.file)):
+            if not needed.is_file():
                 raise HaystackError(f"{needed}: missing; import haystack {manifest.name!r} again")
-        if _sha256(path) != episode.sha256:
-            raise HaystackError(
-                f"{path}: changed since it was imported (SHA-256 differs); import it again"
-            )
+        check_imported(path, episode.sha256)
     return paths
 
 

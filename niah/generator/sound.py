@@ -166,13 +166,24 @@ class Recordings:
         return places
 
 
+def check_imported(path: Path, sha256: str) -> None:
+    """Raises HaystackError for a file that is not what was imported, or cannot be read."""
+    try:
+        same = hashlib.sha256(path.read_bytes()).hexdigest() == sha256
+    except OSError as error:
+        raise HaystackError(
+            f"{path}: cannot be read ({error}); import the haystack again"
+        ) from None
+    if not same:
+        raise HaystackError(
+            f"{path}: changed since it was imported (SHA-256 differs); import it again"
+        )
+
+
 def _checked_samples(path: Path, digest: str) -> Sound:
     """The samples of a recording. Raises HaystackError where it was changed since its import."""
+    check_imported(path, digest)
     try:
-        if hashlib.sha256(path.read_bytes()).hexdigest() != digest:
-            raise HaystackError(
-                f"{path}: changed since it was imported (SHA-256 differs); import it again"
-            )
         kept = cached("recordings", key_of(1, digest), lambda: {"samples": samples_of(path)})
     except (wave.Error, OSError) as error:
         raise HaystackError(
