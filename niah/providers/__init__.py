@@ -7,6 +7,7 @@ about error bodies.
 from __future__ import annotations
 
 import importlib
+import json
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -126,6 +127,12 @@ class HttpRequest:
     def address(self) -> str:
         """Host and port, for people."""
         return urlsplit(self.url).netloc
+
+
+def json_request(url: str, headers: Mapping[str, str], table: Mapping[str, Any]) -> HttpRequest:
+    """A request whose body is a table."""
+    told = {"Content-Type": "application/json", **headers}
+    return HttpRequest(url=url, headers=told, body=(json.dumps(table).encode(),))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

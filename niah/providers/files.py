@@ -7,14 +7,13 @@ resumable one, whose files live 48 hours.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from niah.messages import MediaPart
-from niah.providers import HttpRequest, Service
+from niah.providers import HttpRequest, Service, json_request
 from niah.text.outside import json_in
 
 LIVES_S = 48 * 3_600  # as asked for where a service lets one ask
@@ -84,11 +83,10 @@ class ResumableFiles:
             "X-Goog-Upload-Command": "start",
             "X-Goog-Upload-Header-Content-Length": str(len(content)),
             "X-Goog-Upload-Header-Content-Type": part.mime,
-            "Content-Type": "application/json",
         }
-        body = json.dumps({"file": {"display_name": f"niah-{part.digest[:16]}"}}).encode()
+        asked = {"file": {"display_name": f"niah-{part.digest[:16]}"}}
         url = f"{root}/upload/{version}/files{mark}{query}"
-        begun = yield HttpRequest(url=url, headers={**headers, **start}, body=(body,))
+        begun = yield json_request(url, {**headers, **start}, asked)
         url = begun.headers["x-goog-upload-url"]
         send = {"X-Goog-Upload-Command": "upload, finalize", "X-Goog-Upload-Offset": "0"}
         reply = yield HttpRequest(url=url, headers=send, body=(content,))

@@ -9,11 +9,10 @@ that likes to write a sentence pays for that too, in all runs alike.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Generator, Mapping
 from typing import Any
 
-from niah.providers import HttpRequest, Service
+from niah.providers import HttpRequest, Service, json_request
 from niah.text.outside import json_in
 
 Steps = Generator[HttpRequest, str, float | None]
@@ -102,9 +101,8 @@ _SERVERS: Mapping[str, Callable[[Service, str, str], Steps]] = {
 
 def _told(service: Service, path: str, /, **table: Any) -> Generator[HttpRequest, str, Any]:
     """What a route answers to a table; a field of it may have any name."""
-    headers = {"Content-Type": "application/json", **service.key_headers("Authorization")}
-    body = json.dumps(table).encode()
-    return json_in((yield HttpRequest(url=service.url(path), headers=headers, body=(body,))))
+    key = service.key_headers("Authorization")
+    return json_in((yield json_request(service.url(path), key, table)))
 
 
 def _user(prompt: str) -> list[dict[str, str]]:

@@ -6,18 +6,18 @@ answers all the same.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from niah.providers import HttpRequest, ServedModel
-from niah.providers.replies import HttpApi, TextReply, count_of
+from niah.providers import HttpRequest, ServedModel, json_request
+from niah.providers.replies import HttpApi, TextReply, count_of, usage_in
 from niah.providers.shapes import Shaped, chat_messages
-from niah.records import Prompt, Usage
+from niah.records import Prompt
 from niah.text.outside import json_in
 
 WINDOW_SHARE = 1.25  # models count other tokens than the run does
 WINDOW_STEP = 1024  # a window that changes between requests loads the model anew
+_USAGE = {"input_tokens": "prompt_eval_count", "output_tokens": "eval_count"}
 
 
 class LineReply(TextReply):
@@ -30,10 +30,7 @@ class LineReply(TextReply):
         if chunk.get("done"):
             self.finished = True
             self._stop_reason = chunk.get("done_reason") or "stop"
-            self._usage = Usage(
-                input_tokens=count_of(chunk.get("prompt_eval_count")),
-                output_tokens=count_of(chunk.get("eval_count")),
-            )
+            self._usage = usage_in(chunk, _USAGE)
         return bool(message.get("content") or message.get("thinking"))
 
 
@@ -64,9 +61,7 @@ class Ollama(HttpApi):
         }
 
     def window_request(self) -> HttpRequest:
-        headers = {"Content-Type": "application/json", **self.headers()}
-        body = json.dumps({"model": self.model}).encode()
-        return HttpRequest(url=self.service.url("//api/show"), headers=headers, body=(body,))
+        return json_request(self.service.url("//api/show"), self.headers(), {"model": self.model})
 
     def window_among(self, table: Any) -> int | None:
         facts = table["model_info"]
