@@ -105,7 +105,7 @@ class Tail:
         for p in self._late:
             at = max(at, self._boundary_for(p, ends, lines))
             inserts.setdefault(min(at, len(lines)), []).append(p.needle.text)
-            placements[p.number] = placement_of(p, ends[at], self._room)
+            placements[p.number] = placement_of(p.needle, p.depth_percent, ends[at], self._room)
         out: list[str] = []
         for i, line in enumerate(lines):
             out += [*inserts.get(i, ()), line]
@@ -145,11 +145,13 @@ def boundary_for(tour: HaystackStream, tokens: float, most: int) -> Boundary:
     return min(ends, key=lambda b: abs(b.tokens - tokens), default=nearest)
 
 
-def placement_of(planted: Planted, tokens_before: int, room: int) -> Placement:
+def placement_of(
+    needle: Needle, depth_percent: float, tokens_before: int, haystack_tokens: int
+) -> Placement:
     return Placement(
-        key=planted.needle.key,
-        depth_percent=planted.depth_percent,
-        actual_depth_percent=100 * tokens_before / room,
+        key=needle.key,
+        depth_percent=depth_percent,
+        actual_depth_percent=100 * tokens_before / haystack_tokens,
         tokens_before=tokens_before,
     )
 

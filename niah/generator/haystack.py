@@ -299,9 +299,8 @@ def corpus_of(
     return Corpus(name, language, [block], tokenizer=tokenizer.name)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Boundary:
-    """A place between two segments of a tour."""
+class Boundary(NamedTuple):
+    """A place between two segments of a tour; a later one is greater."""
 
     tokens: int  # before it, from the start of the tour
     span: int
@@ -330,11 +329,8 @@ class HaystackStream:
         offsets = block.token_offsets
         inside = tokens - self._starts[span] + int(offsets[start])
         segment = start + int(np.searchsorted(offsets[start : stop + 1], inside, side="right")) - 1
-        return Boundary(
-            tokens=self._starts[span] + int(offsets[segment] - offsets[start]),
-            span=span,
-            segment=segment,
-        )
+        before = self._starts[span] + int(offsets[segment] - offsets[start])
+        return Boundary(before, span, segment)
 
     def nearest(self, tokens: float) -> Boundary:
         """The boundary with the fewest tokens between it and the asked place."""

@@ -90,12 +90,8 @@ class Builder:
         prompt = self._built(turned.tour, trial, planting, room)
         if not passage.present:
             return prompt
-        place = Placement(
-            key=planting.needles[0].key,
-            depth_percent=trial.depth_percent,
-            actual_depth_percent=100 * turned.before / max(1, room - turned.tokens),
-            tokens_before=turned.before,
-        )
+        needle, others = planting.needles[0], max(1, room - turned.tokens)
+        place = placement_of(needle, trial.depth_percent, turned.before, others)
         return replace(prompt, placements=(place,))
 
     def _built(self, tour: HaystackStream, trial: Trial, planting: Planting, room: int) -> Prompt:
@@ -202,42 +198,40 @@ class Builder:
             tour = self._tours.setdefault(epoch, stream_of(self.haystack, self.seed, epoch))
         return tour
 
-    def _planted(self, trial: Trial, planting: Planting, room: int) -> list[Planted]:
-        """The lines to plant, in their order, each with its place in the haystack."""
-        planted = []
+    def _planted(self, trial: Trial, planting: Planting, room: int) -> Iterator[Planted]:
+        """The lines to plant, each with its place in the haystack."""
         for number, needle in _inserted(planting):
             depth = needle.depth_in(trial)
             place = room * depth / 100
             if needle.tokens_before is not None and depth < 100:
                 place = min(room, needle.tokens_before)
             size = self.tokenizer.count(needle.text + "\n")
-            planted.append(
-                Planted(needle=needle, number=number, depth_percent=depth, tokens=place, count=size)
+            yield Planted(
+                needle=needle, number=number, depth_percent=depth, tokens=place, count=size
             )
-        return sorted(planted, key=lambda p: p.tokens)
 
     def _assemblies(
         self, tour: HaystackStream, trial: Trial, planting: Planting, room: int, trim: int
     ) -> Iterator[_Assembled]:
         """For every cut that counts right the parts of the prompt, and the placements in order."""
-        planted = self._planted(trial, planting, room)
+        planted = sorted(self._planted(trial, planting, room), key=lambda p: p.tokens)
         tail_start = tour.floor(max(0, room - TAIL_TOKENS))
-        late = [p for p in planted if p.tokens > tail_start.tokens]
+        early = [p for p in planted if p.tokens <= tail_start.tokens]
+        late = planted[len(early) :]
         parts: list[bytes | memoryview] = [planting.opening.encode()]
         placements: Placements = {}
         inserts: _Inserts = []
         here = tour.floor(0)
-        for p in planted[: len(planted) - len(late)]:
+        for p in early:
             if p.number is None:
                 place = tour.nearest(p.tokens)
             else:
                 place = boundary_for(tour, p.tokens, tail_start.tokens)
-            if place.tokens < here.tokens:  # never before the one ahead of it
-                place = here
+            place = max(here, place)  # never before the one ahead of it
             parts += tour.pieces(here, place)
             parts.append((p.needle.text + "\n").encode())
             inserts.append((place.tokens, len(parts[-1])))
-            placements[p.number] = placement_of(p, place.tokens, room)
+            placements[p.number] = placement_of(p.needle, p.depth_percent, place.tokens, room)
             here = place
         parts += tour.pieces(here, tail_start)
         tail = Tail(self.tokenizer, tour, tail_start, room, late, planting.closing)
