@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer as HuggingFace
 from tokenizers import decoders, models, normalizers, pre_tokenizers, trainers
 
-from niah.errors import PromptError
+from niah.errors import ConfigError, PromptError
 from niah.generator.exact_fit import FURTHER_TOKENS, boundary_for, ends_sentence
 from niah.generator.haystack import Corpus, corpus_of, stream_of
 from niah.generator.library import read_episodes, read_manifest
@@ -453,6 +453,18 @@ def test_a_length_without_room_for_a_haystack_is_refused_with_the_least_that_wor
         haystack,
         tokenizer,
     )
+
+
+def test_a_tokenizer_that_may_not_be_read_is_refused_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(path: Path) -> bytes:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    (tmp_path / "tokenizer.json").write_text("{}")
+    monkeypatch.setattr(Path, "read_bytes", refused)
+    with pytest.raises(ConfigError, match="not a usable tokenizer"):
+        tokenizer_of(f"file:{tmp_path}")
 
 
 @pytest.mark.parametrize("name", SHIPPED)

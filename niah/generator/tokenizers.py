@@ -123,14 +123,14 @@ class _FileTokenizer:
             raise ConfigError(
                 f"tokenizer {name!r} needs the package 'tokenizers': {install_hint('hf')}"
             ) from None
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
-        self.name = f"file:{path.name}@{digest}"
         try:
+            digest = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
             self._tokenizer = HuggingFace.from_file(str(path))
         except Exception as error:  # the package raises bare Exception for every defect of the file
             raise ConfigError(
                 f"tokenizer {name!r} is not a usable tokenizer.json: {error}"
             ) from error
+        self.name = f"file:{path.name}@{digest}"
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
 
