@@ -168,12 +168,8 @@ class Recordings:
 
 def check_imported(path: Path, sha256: str) -> None:
     """Raises HaystackError for a file that is not what was imported, or cannot be read."""
-    try:
+    with _readable(path):
         same = hashlib.sha256(path.read_bytes()).hexdigest() == sha256
-    except OSError as error:
-        raise HaystackError(
-            f"{path}: cannot be read ({error}); import the haystack again"
-        ) from None
     if not same:
         raise HaystackError(
             f"{path}: changed since it was imported (SHA-256 differs); import it again"
@@ -183,13 +179,20 @@ def check_imported(path: Path, sha256: str) -> None:
 def _checked_samples(path: Path, digest: str) -> Sound:
     """The samples of a recording. Raises HaystackError where it was changed since its import."""
     check_imported(path, digest)
+    with _readable(path):
+        key = key_of(1, digest)
+        return cached("recordings", key, lambda: {"samples": samples_of(path)})["samples"]
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """Raises HaystackError where a file of a haystack cannot be read."""
     try:
-        kept = cached("recordings", key_of(1, digest), lambda: {"samples": samples_of(path)})
+        yield
     except (wave.Error, OSError) as error:
         raise HaystackError(
             f"{path}: cannot be read ({error}); import the haystack again"
         ) from None
-    return kept["samples"]
 
 
 def _quiet(samples: Sound, seconds: float) -> int:
