@@ -35,6 +35,7 @@ from niah.plotter.heatmap import (
     figure_of,
     save_card,
     save_heatmaps,
+    save_nats,
     words_of,
 )
 from niah.plotter.look import RED_GREEN, SHEETS, Look, luminance, red_green
@@ -371,6 +372,16 @@ def test_the_same_run_is_drawn_to_the_same_bytes(tmp_path: Path) -> None:
         save_heatmaps([unreported(grid())], tmp_path / name)
     assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
     assert (tmp_path / "a.pdf").read_bytes() == (tmp_path / "b.pdf").read_bytes()
+
+
+def test_true_depths_hold_for_a_picture_of_log_probabilities_too(tmp_path: Path) -> None:
+    of = header(lengths=(1_000, 2_000), depths=(0.0, 10.0, 100.0), epochs=1)
+    rows = [replace(r, target_nats=1.0) for r in results(of)]
+    pictures = [tmp_path / "even.png", tmp_path / "true.png"]
+    for path in pictures:
+        look = Look(true_depths=path.stem == "true")
+        assert save_nats(unreported(grid_of(of, rows)), rows, path, look) == []
+    assert len({path.read_bytes() for path in pictures}) == 2
 
 
 @pytest.mark.parametrize("form", ["svg", "png", "pdf"])

@@ -216,7 +216,8 @@ def save_nats(view: View, rows: Iterable[Row], path: Path, look: Look = LOOK) ->
 
 
 def _nats(grid: Grid, means: Mapping[tuple[int, float], float], ax: Axes, room: Room) -> None:
-    edges, most = row_edges(grid), max(DARKEST, *means.values())
+    edges = row_edges(grid, true_depths=room.look.true_depths)
+    most = max(DARKEST, *means.values())
     shown: list[Valued] = []
     for c in grid.cells:
         nats = means.get((c.context_length, c.depth_percent))
