@@ -18,14 +18,13 @@ from numpy.typing import NDArray
 
 from niah.plotter.canvas import colour_map, colours_of
 from niah.plotter.formatting import CONTROL_WORDS, commonest, unscored_label, value_label
-from niah.plotter.look import TURNS, Look, luminance
+from niah.plotter.look import DARK, LOOK, TURNS, Look, luminance
 from niah.plotter.summary import View, held_by
 from niah.text.lengths import label_of
 from niah.text.shares import depth_label, percent
 from niah.verdict.records import Cell, Grid
 
 GAP = 0.35  # between the heatmap and the rows of controls, in rows
-DARK = 0.3  # luminance below which ink is white
 _MOST_DIGITS = 12  # columns, and rows beside, whose cells hold a value
 _MOST_LINES = 40  # columns or rows with white lines between them
 
@@ -200,7 +199,7 @@ def fill(
     longest = max((len(b.label) for b, _ in shown if b.width <= 1), default=2)
     size = room.type_for(columns, rows, longest)
     for box, face in shown:
-        _write(ax, box, size, "white" if luminance(face) < DARK else "#16191d")
+        _write(ax, box, size, "white" if luminance(face) < DARK else LOOK.ink)
     behind = {"facecolor": look.paper, "edgecolor": "none", "pad": 1.0, "alpha": 0.85}
     for box in missing:
         if box.label:

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from niah.errors import ConfigError
 from niah.plotter.canvas import Words, canvas, save
-from niah.plotter.look import LOOK, Look
+from niah.plotter.look import LOOK
 from niah.text.shares import percent
 from niah.verdict.history import LEVEL, YEAR, HistoryLine, Signal
 from niah.verdict.sample import wilson
@@ -52,7 +52,7 @@ def _when(run: HistoryLine) -> str:
     return run.date[:16].replace("T", " ")
 
 
-def save_history(s: Signal, path: Path, look: Look = LOOK) -> list[str]:
+def save_history(s: Signal, path: Path) -> list[str]:
     """Draw into a PNG, SVG or PDF; returns warnings.
 
     Raises ConfigError as ``canvas.save``, and where there is no run.
@@ -73,36 +73,36 @@ def save_history(s: Signal, path: Path, look: Look = LOOK) -> list[str]:
     ]
     said = verdict_line(s)
     words = Words(headline=headline, lines=[said], foot=" · ".join(foot), spoken=said)
-    return save(lambda: _figure(s, words, look), words, path, look)
+    return save(lambda: _figure(s, words), words, path)
 
 
-def _figure(s: Signal, words: Words, look: Look) -> Figure:
-    figure = canvas(words, look)
+def _figure(s: Signal, words: Words) -> Figure:
+    figure = canvas(words, LOOK)
     found, sums = figure.subplots(2, 1, sharex=True, height_ratios=[2, 1])
-    _draw_found(s, found, look)
-    _draw_sums(s, sums, look)
+    _draw_found(s, found)
+    _draw_sums(s, sums)
     places = sorted({round(i * (len(s.runs) - 1) / 7) for i in range(8)})
     sums.set_xticks(places, [s.runs[i].date[:10] for i in places])
     for ax in (found, sums):
         ax.spines[["top", "right"]].set_visible(False)
         for i in s.renamed:
-            ax.axvline(i - 0.5, color=look.faint, linestyle=":", linewidth=1)
+            ax.axvline(i - 0.5, color=LOOK.faint, linestyle=":", linewidth=1)
         if s.changed is not None:
             ax.axvline(s.changed - 0.5, color=_LOSS if s.lost else _GAIN, linewidth=1.4)
     return figure
 
 
-def _draw_found(s: Signal, ax: Axes, look: Look) -> None:
+def _draw_found(s: Signal, ax: Axes) -> None:
     for i, run in enumerate(s.runs):
         if run.share is None:
             continue
         low, high = wilson(run.share * run.n, run.n)
-        ax.plot([i, i], [low, high], color=look.faint, linewidth=0.9)
-        face = look.paper if i < s.reference else look.ink
-        ax.plot(i, run.share, marker="o", markersize=4.5, color=look.ink, markerfacecolor=face)
+        ax.plot([i, i], [low, high], color=LOOK.faint, linewidth=0.9)
+        face = LOOK.paper if i < s.reference else LOOK.ink
+        ax.plot(i, run.share, marker="o", markersize=4.5, color=LOOK.ink, markerfacecolor=face)
     if s.usual is not None:
-        ax.axhline(s.usual, color=look.faint, linewidth=0.8, linestyle="--")
-    style: dict[str, Any] = {"color": look.faint, "fontsize": look.sheet.type * 0.8}
+        ax.axhline(s.usual, color=LOOK.faint, linewidth=0.8, linestyle="--")
+    style: dict[str, Any] = {"color": LOOK.faint, "fontsize": LOOK.sheet.type * 0.8}
     style |= {"xycoords": ("data", "axes fraction"), "textcoords": "offset points"}
     for i in s.renamed:
         ax.annotate(s.runs[i].served or "not named", (i - 0.5, 0.02), (3, 0), **style)
@@ -110,13 +110,13 @@ def _draw_found(s: Signal, ax: Axes, look: Look) -> None:
     ax.yaxis.set_major_formatter(lambda share, _: f"{100 * share:.0f} %")
 
 
-def _draw_sums(s: Signal, ax: Axes, look: Look) -> None:
+def _draw_sums(s: Signal, ax: Axes) -> None:
     ax.set_ylabel("CUSUM")
     if s.threshold is None:
         return
     across = range(s.reference, len(s.runs))
     ax.plot(across, s.sums, color=_LOSS, label="loss")
     ax.plot(across, s.gains, color=_GAIN, linestyle="--", label="gain, on the same scale")
-    ax.axhline(s.threshold, color=look.ink, linewidth=0.9, linestyle=":")
+    ax.axhline(s.threshold, color=LOOK.ink, linewidth=0.9, linestyle=":")
     ax.set_ylim(0, 1.15 * max(s.threshold, 1.0, min(3 * s.threshold, max((*s.sums, *s.gains)))))
-    ax.legend(frameon=False, loc="upper left", ncols=2, fontsize=look.sheet.type * 0.8)
+    ax.legend(frameon=False, loc="upper left", ncols=2, fontsize=LOOK.sheet.type * 0.8)

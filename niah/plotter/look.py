@@ -28,6 +28,7 @@ RED_GREEN: tuple[RGB, ...] = (
 )
 PALETTES = ("red-green", "viridis", "cividis")
 TURNS = "turns of the conversation"
+DARK = 0.3  # luminance below which ink is white
 
 
 @dataclass(frozen=True, slots=True)

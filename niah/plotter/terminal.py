@@ -33,7 +33,7 @@ from niah.plotter.formatting import (
     plural,
     value_label,
 )
-from niah.plotter.look import luminance, red_green
+from niah.plotter.look import DARK, luminance, red_green
 from niah.plotter.wrapping import Words, words_for
 from niah.text.lengths import label_of
 from niah.text.shares import depth_label, percent
@@ -249,7 +249,7 @@ class _Painter:
             return text or self._sign(kind) * self._width, None
         colour = red_green(cell.mean)
         red, green, blue = (round(255 * c) for c in colour)
-        ink = "white" if luminance(colour) < 0.3 else "black"
+        ink = "white" if luminance(colour) < DARK else "black"
         return text or " " * self._width, Style(color=ink, bgcolor=f"rgb({red},{green},{blue})")
 
     def _value(self, cell: Cell) -> str:
@@ -323,8 +323,10 @@ def summary_table(
     rows: str = "run",
     searched: Mapping[str, float | None] | None = None,
 ) -> Table:
-    """One line per run: share found with interval, normalised, controls, and the commonest answer
-    that was not right; before it what searching scores on the same prompts, where that is known."""
+    """One line per run: share found, normalised, controls, and the commonest wrong answer.
+
+    Before that answer stands what searching scores on the same prompts, where it is known.
+    """
     table = Table(title=Text(title, "bold"), title_justify="left", box=None, padding=(0, 1, 0, 0))
     table.add_column(rows, overflow="fold", min_width=min(NAMES, max(map(len, grids))))
     columns = ["found", "95 %", "n", "norm.", "halluc.", "oracle", "guess"]
