@@ -6,9 +6,7 @@ by a hundred both read. Uses matplotlib's object interface: no pyplot, no global
 
 from __future__ import annotations
 
-import hashlib
 import io
-import re
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -32,7 +30,8 @@ from niah.text.fonts import fonts_for
 FORMATS = (".png", ".svg", ".pdf")
 _LEAST_TYPE = 0.72  # a text that does not fit is set so much smaller, and then cut in its middle
 _LEAST_HEADLINE = 0.54  # which is then as large as the lines below it
-_CLIP = re.compile(rb'<clipPath id="(p\w+)">(.+?)</clipPath>', re.DOTALL)
+
+Ends = tuple[int, int]  # of a scale of colours
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,19 +122,27 @@ def drawn(
     picture = io.BytesIO()
     with matplotlib.rc_context(style), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing from font")  # that is what was said
-        draw().savefig(picture, format=form, dpi=look.sheet.dpi, metadata=told)
+        figure = _laid_out(draw())
+        figure.savefig(picture, format=form, dpi=look.sheet.dpi, metadata=told)
     image = picture.getvalue()
-    return _finished_svg(image, words) if form == "svg" else image, said
+    return _spoken_svg(image, words) if form == "svg" else image, said
 
 
-def _finished_svg(image: bytes, words: Words) -> bytes:
-    """An SVG that a screen reader can tell about, and the same in every process."""
+def _laid_out(figure: Figure) -> Figure:
+    """With its axes in place: the solver's last digits differ from process to process."""
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    for ax in figure.axes:
+        left, bottom, width, height = ax.get_position(original=True).bounds
+        ax.set_position((round(left, 6), round(bottom, 6), round(width, 6), round(height, 6)))
+    return figure
+
+
+def _spoken_svg(image: bytes, words: Words) -> bytes:
+    """An SVG that a screen reader can tell about."""
     heard = f"<title>{escape(words.headline)}</title><desc>{escape(words.spoken)}</desc>"
     before, mark, after = image.partition(b"<svg ")
     tag, end, drawing = after.partition(b">")
-    # matplotlib names a clip by all digits of its place, and a layout varies in the last
-    for name, shape in _CLIP.findall(drawing):
-        drawing = drawing.replace(name, b"p" + hashlib.sha256(shape).hexdigest()[:10].encode())
     return b"".join((before, mark, b'role="img" ', tag, end, heard.encode(), drawing))
 
 
@@ -145,23 +152,16 @@ def colour_map(palette: str) -> Colormap:
     return matplotlib.colormaps[palette]
 
 
-def colours_of(
-    shares: Sequence[float], colours: Colormap, ends: tuple[int, int] = (0, 1)
-) -> list[RGB]:
+def colours_of(shares: Sequence[float], colours: Colormap, ends: Ends = (0, 1)) -> list[RGB]:
     rgba = np.asarray(colours(Normalize(*ends)(np.array(shares, dtype=float))))
     return [(red, green, blue) for red, green, blue, _ in rgba.tolist()]
 
 
 def scale_beside(
-    figure: Figure,
-    axes: Sequence[Axes],
-    colours: Colormap,
-    label: str,
-    look: Look,
-    ends: tuple[int, int] = (0, 1),
+    axes: Sequence[Axes], colours: Colormap, label: str, look: Look, ends: Ends = (0, 1)
 ) -> None:
     """The scale of some axes, to their right."""
-    scale = matplotlib.cm.ScalarMappable(Normalize(*ends), colours)
+    figure, scale = axes[0].figure, matplotlib.cm.ScalarMappable(Normalize(*ends), colours)
     bar = figure.colorbar(scale, ax=list(axes), shrink=0.92, aspect=32, pad=0.012, fraction=0.05)
     bar.set_label(label, fontsize=look.sheet.type * 0.85)
     ticks = [ends[0], sum(ends) / 2, ends[1]]

@@ -16,7 +16,7 @@ from matplotlib.collections import PolyCollection
 from matplotlib.colors import Colormap
 from numpy.typing import NDArray
 
-from niah.plotter.canvas import colour_map, colours_of
+from niah.plotter.canvas import Ends, colour_map, colours_of
 from niah.plotter.formatting import CONTROL_WORDS, commonest, unscored_label, value_label
 from niah.plotter.look import DARK, LOOK, TURNS, Look, luminance
 from niah.plotter.summary import View, held_by
@@ -177,7 +177,7 @@ def fill(
     colours: Colormap,
     *,
     digits: bool,
-    ends: tuple[int, int] = (0, 1),
+    ends: Ends = (0, 1),
 ) -> None:
     """Paint boxes: one collection for those with a value, one with hatches for those without."""
     look, columns = room.look, max(b.x + b.width for b in boxes) + 0.5

@@ -144,7 +144,7 @@ def figure_of(
     panels = [panel_of(v, name) for v, name in zip(views, names, strict=True)]
     figure, axes = panels_figure([*panels, *more], words, look)
     if not all(is_bars(v.grid) for v in views):
-        scale_beside(figure, axes[: len(views)], colour_map(look.palette), FOUND, look)
+        scale_beside(axes[: len(views)], colour_map(look.palette), FOUND, look)
     return figure
 
 
@@ -266,22 +266,19 @@ def comparison_figure(
     draw = partial(difference, comparison, views[-1].grid)
     changed = Panel(title=f"{names[-1]}\nminus {names[0]}", draw=draw)
     figure = figure_of(views, look, words, names, [changed])
-    last, colours = [figure.axes[len(views)]], colour_map(CHANGES)
-    scale_beside(figure, last, colours, "change in the share", look, (-1, 1))
+    last = [figure.axes[len(views)]]
+    scale_beside(last, colour_map(CHANGES), "change in the share", look, (-1, 1))
     return figure
 
 
 def difference(comparison: Comparison, grid: Grid, ax: Axes, room: Room) -> None:
     """Draw the change of every cell on the axes; labels are those of the grid of the later run."""
-    edges = row_edges(grid, true_depths=room.look.true_depths)
-    shown = [
-        (c.context_length, c.depth_percent, c.change, change_label(c.change))
-        for c in comparison.cells
-    ]
+    cells, edges = comparison.cells, row_edges(grid, true_depths=room.look.true_depths)
+    shown = [(c.context_length, c.depth_percent, c.change, change_label(c.change)) for c in cells]
     boxes = boxes_of(grid, edges, shown)
     digits = any(b.value for b in boxes)
     fill(ax, boxes, room, colour_map(CHANGES), digits=digits, ends=(-1, 1))
-    for cell, box in zip(comparison.cells, boxes, strict=True):
+    for cell, box in zip(cells, boxes, strict=True):
         if cell.p is None or cell.p > LEVEL:
             continue
         corner, height = (box.x + 0.07, box.y + 0.09 * box.height), 0.82 * box.height
