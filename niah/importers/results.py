@@ -42,14 +42,10 @@ _JUDGED = "one needle, judged 1 to 10"
 _SCALE = _LEAST, _MOST = 1, 10
 # what decides a prompt, as far as it is told
 _IDENTITY = ("needle", "version", "haystack_dir", "retrieval_question")
-_NEEDED = {  # in a line of needlehaystack 2
-    "schema_version",
-    "model_id",
-    "task_type",
-    "context_length",
-    "target_depth_percent",
-    "status",
-}
+# in a line of needlehaystack 2
+_NEEDED = frozenset(
+    {"schema_version", "model_id", "task_type", "context_length", "target_depth_percent", "status"}
+)
 _COUNTS = ("input_tokens", "output_tokens")
 # RuntimeError: packed in another way
 _UNREADABLE = (OSError, ValueError, LookupError, TypeError, RuntimeError, BadZipFile, zlib.error)
