@@ -18,6 +18,7 @@ from niah.text.validation import model_from, table_in
 from niah.text.wording import LANGUAGES
 
 TABLES = ("extra", "engine", "headers")  # keys that hold one
+_Form = Literal["text", "chat", "tools", "tools:files", "tools:search", "pages", "speech"]
 NOT_IDENTITY = ("access", "pace", "money", "label")  # what two commands of one run may differ in
 
 
@@ -61,12 +62,10 @@ class DeliveryKeys(BaseModel):
         " or retrieve or hybrid (:bm25, :dense, :rrf).",
         "full",
     )
-    sent_as: Literal["text", "chat", "tools", "tools:files", "tools:search", "pages", "speech"] = (
-        _delivery(
-            "How it is sent: as text, as turns of a chat,"
-            " as what a tool returned, as page images, or spoken.",
-            "text",
-        )
+    sent_as: _Form = _delivery(
+        "How it is sent: as text, as turns of a chat,"
+        " as what a tool returned, as page images, or spoken.",
+        "text",
     )
     page_px: str = _delivery("Width and height of a page in pixels, for --as pages.", "1024x1448")
     page_type_px: int = _delivery(
