@@ -381,7 +381,8 @@ ODD = [
     ({"depth_percent": True}, "from 0 to"),
     ({"messages": [{"role": "user", "content": [{"type": "text", "text": "x"}]}]}, "is one text"),
     ({"messages": [{"role": "user", "content": None}]}, "is one text"),
-    ({"prompt": 5}, "is one text"),
+    ({"prompt": 5}, "is one text"), ({"id": "\ud800"}, "surrogates"),
+    ({"question": "\ud800"}, "surrogates"),
     ({"rule": "babilong", "task": "qa2024"}, "unknown task of BABILong 'qa2024'"),
     ({"rule": "babilong"}, "'prompts'"),
     ({"messages": [{"role": "user", "content": "x"}, {"role": "system", "content": "y"}]},
@@ -405,7 +406,7 @@ def test_a_row_that_cannot_be_asked_or_scored_is_named(
         {"context_length": "4k"}, {"depth_percent": "50"}, {"depth_percent": 500},
         {"prompt_tokens": "x"},
         {"reply_tokens": None}, {"targets": "77"}, {"targets": [7]}, {"messages": []},
-        {"task": ["t"]}, {"rule": "no"},
+        {"task": ["t"]}, {"rule": "no"}, {"id": "\ud800"},
     ],
 )  # fmt: skip
 def test_a_line_of_prompts_that_was_changed_by_hand_is_named(

@@ -30,7 +30,7 @@ from niah.text.shares import depth_words
 
 DEPTH_STEP = 10.0
 UNKNOWN_DEPTH = 0.0  # the row of the picture for prompts whose depth nobody knows
-_KEPT = ("id", "rule", "context_length", "depth_percent", "prompt_tokens", "reply_tokens")
+_KEPT = ("rule", "context_length", "depth_percent", "prompt_tokens", "reply_tokens")
 # around the lines of the small requests before a run
 _OPENING, _CLOSING = "Read the text.\n", "\n\nSay one word about it."
 
@@ -154,7 +154,7 @@ def given_experiment(config: RunConfig) -> GivenExperiment:
     path, tokenizer = Path(str(config.prompts)), tokenizer_of(config.tokenizer)
     rows, digest = _read(path)
     trials = _trials_of(rows)
-    by_trial = dict(zip((t.id for t in trials), rows, strict=True))
+    by_trial = {row["trial"]: row for row in rows}
     if len(by_trial) != len(rows):
         raise ConfigError(f"{path}: two rows ask the same under one id; remove one of them")
     if config.target_logprob and not all(row["roles"] == ["user"] for row in rows):
@@ -197,10 +197,9 @@ def _trials_of(rows: Sequence[Mapping[str, Any]]) -> tuple[Trial, ...]:
     for row in rows:
         length, depth = row["context_length"], row["depth_percent"]
         drawn = UNKNOWN_DEPTH if depth is None else DEPTH_STEP * round(depth / DEPTH_STEP)
-        trial_id = hashlib.sha256(f"given/{row['id']}/{row['text']}".encode()).hexdigest()[:16]
         trials.append(
             Trial(
-                id=trial_id,
+                id=row["trial"],
                 task=row["task"],
                 context_length=length,
                 depth_percent=drawn,
@@ -234,13 +233,14 @@ def _read(path: Path) -> tuple[list[dict[str, Any]], str]:
 
 
 def _kept(row: Mapping[str, Any]) -> dict[str, Any]:
-    """A row without its text."""
-    text = "\n".join(message["content"] for message in row["messages"])
+    """A row without its text, and the id of its trial."""
+    text = _digest("\n".join(message["content"] for message in row["messages"]))
     answer = "Final Answer: [{}]" if row["rule"] == "graphwalks" else "{}"
     return {
         **{k: row[k] for k in _KEPT},
         "task": row["task"] or "prompts",
-        "text": _digest(text),
+        "text": text,
+        "trial": _digest(f"given/{row['id']}/{text}")[:16],
         "answer": answer.format(", ".join(row["targets"])),
         "roles": [message["role"] for message in row["messages"]],
     }

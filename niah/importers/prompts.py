@@ -241,6 +241,7 @@ def _counted(line: Line, count: Count) -> Line:
     """The whole line. Raises what ``check_line`` raises."""
     column = line["context_length"]
     check_line(line | {"prompt_tokens": 0, "context_length": 1 if column is None else column})
+    json.dumps({**line, "messages": ()}, ensure_ascii=False).encode()  # no half characters
     texts = [(message["role"], message["content"]) for message in line["messages"]]
     content = json.dumps([texts, line["targets"], line["rule"]], ensure_ascii=False)
     tokens = count("\n".join(text for _, text in texts))
