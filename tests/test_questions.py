@@ -172,6 +172,8 @@ def test_without_times_the_lines_themselves_are_offered(talk: Niah) -> None:
             ASKED + 'also_at = ["nobody says this"]\n',
             "also_at 'nobody says this': the answer is not said there",
         ),
+        (ASKED + 'also_at = ["5:75"]\n', "also_at '5:75': the answer is not said there"),
+        (ASKED + 'also_at = ["1234:00"]\n', "also_at '1234:00': the answer is not said there"),
         (ASKED + 'also_at = ["5:05"]\n', "also stands elsewhere"),  # one of two
         (TIMED + 'answer = "9:09"\n', "leave answer and aliases out"),
         (TIMED.replace("quote", "episode") + 'at = "9:09"\n', "needs a quote"),

@@ -238,7 +238,7 @@ def _places(question: Question, episodes: Sequence[Episode]) -> Iterator[_Place]
             continue
         if question.quote:
             yield from ((episode, span) for span in episode.quoted(question.quote))
-        elif question.at and (span := episode.minute(next(iter(seconds_in(question.at)), -1))):
+        elif question.at and (span := episode.minute(seconds_in(question.at)[0])):
             yield episode, span
 
 
@@ -278,13 +278,14 @@ def _also(
 ) -> Iterator[_Place]:
     """The lines that ``also_at`` names: a quote anywhere, or those of a minute with the answer."""
     timed = _TIMED.fullmatch(other)
-    if timed is None:
+    seconds = seconds_in(timed["time"]) if timed else []
+    if timed is None or not seconds:  # 12:75 is no time
         yield from ((e, span) for e in episodes for span in e.quoted(other))
         return
     for episode in episodes:
         if not (episode.called(timed["episode"]) if timed["episode"] else episode is own):
             continue
-        minute = episode.minute(seconds_in(timed["time"])[0])
+        minute = episode.minute(seconds[0])
         if minute and question.asks == "time":
             yield episode, minute
         elif minute:
