@@ -45,7 +45,9 @@ _MOST_NEAR = 3  # lines like a quote that is nowhere
 _MOST_PLACES = 12
 # 12:01, talk.txt 12:01
 _TIMED = re.compile(r"(?:(?P<episode>\S.*?)\s+)?(?P<time>\d+(?::\d\d){1,2})")
+_Episodes = Sequence[Episode]
 _Place = tuple[Episode, Span]
+_Lines = dict[int, set[int]]  # by the number of their episode
 
 
 class _Row(BaseModel):
@@ -188,6 +190,9 @@ class Fault:
     hints: tuple[str, ...] = ()
 
 
+_Checked = tuple[Question, list[Fault]]
+
+
 @lru_cache(maxsize=4)
 def located(haystack: Corpus, names: tuple[str, ...]) -> tuple[Question, ...]:
     """The questions with their passages. Raises HaystackError for a fact that is not there once."""
@@ -208,7 +213,7 @@ def episodes_of(haystack: Corpus) -> list[Episode]:
     return [Episode(haystack, i) for i in range(len(haystack.episodes))]
 
 
-def checked(question: Question, episodes: Sequence[Episode]) -> tuple[Question, list[Fault]]:
+def checked(question: Question, episodes: _Episodes) -> _Checked:
     """A question with its passage, and all its faults; with a fault the passage may be missing."""
     places = list(_places(question, episodes))
     if len(places) != 1:
@@ -232,7 +237,7 @@ def tokens_free(question: Question, haystack: Corpus) -> int:
     return tokens(held) - tokens(gone)
 
 
-def _places(question: Question, episodes: Sequence[Episode]) -> Iterator[_Place]:
+def _places(question: Question, episodes: _Episodes) -> Iterator[_Place]:
     for episode in episodes:
         if not episode.called(question.episode):
             continue
@@ -242,7 +247,7 @@ def _places(question: Question, episodes: Sequence[Episode]) -> Iterator[_Place]
             yield episode, span
 
 
-def _not_once(question: Question, places: Sequence[_Place], episodes: Sequence[Episode]) -> Fault:
+def _not_once(question: Question, places: Sequence[_Place], episodes: _Episodes) -> Fault:
     where = "is not in the haystack" if not places else f"stands at {len(places)} places"
     place = question.quote or f"{question.episode} {question.at}"
     hints = [f"there: {_shown(*p)}" for p in places[:_MOST_PLACES]]
@@ -256,11 +261,9 @@ def _not_once(question: Question, places: Sequence[_Place], episodes: Sequence[E
     return Fault(what=what, hints=tuple(hints))
 
 
-def _left_out(
-    question: Question, place: _Place, episodes: Sequence[Episode]
-) -> tuple[dict[int, set[int]], list[Fault]]:
+def _left_out(question: Question, place: _Place, episodes: _Episodes) -> tuple[_Lines, list[Fault]]:
     """By episode the lines that tell the fact again, and places of ``also_at`` where none does."""
-    gone: dict[int, set[int]] = {e.number: set() for e in episodes}
+    gone: _Lines = {e.number: set() for e in episodes}
     faults = []
     for other in question.also_at:
         spans = list(_also(question, place[0], other, episodes))
@@ -273,9 +276,7 @@ def _left_out(
     return gone, faults
 
 
-def _also(
-    question: Question, own: Episode, other: str, episodes: Sequence[Episode]
-) -> Iterator[_Place]:
+def _also(question: Question, own: Episode, other: str, episodes: _Episodes) -> Iterator[_Place]:
     """The lines that ``also_at`` names: a quote anywhere, or those of a minute with the answer."""
     timed = _TIMED.fullmatch(other)
     seconds = seconds_in(timed["time"]) if timed else []
@@ -293,9 +294,7 @@ def _also(
             yield from ((episode, s) for s in said if s[0] <= minute[1] and s[1] >= minute[0])
 
 
-def _told(
-    question: Question, place: _Place, left_out: dict[int, set[int]], episodes: Sequence[Episode]
-) -> tuple[Question, list[Fault]]:
+def _told(question: Question, place: _Place, left_out: _Lines, episodes: _Episodes) -> _Checked:
     """A question about a fact: its passage holds the answer, and nothing else in a prompt does."""
     episode, (first, last) = place
     text = "\n".join(episode.lines[first : last + 1])
@@ -337,9 +336,7 @@ def _entries(places: Sequence[_Place], own: Episode) -> Iterator[str]:
             yield clock(start) if episode is own else f"{episode.name} {clock(start)}"
 
 
-def _timed(
-    question: Question, place: _Place, left_out: dict[int, set[int]], episodes: Sequence[Episode]
-) -> tuple[Question, list[Fault]]:
+def _timed(question: Question, place: _Place, left_out: _Lines, episodes: _Episodes) -> _Checked:
     """A question about when a quote is said: its passage begins with the mark above it."""
     episode, span = place
     if not any(line <= span[0] for line in episode.marks):
@@ -354,7 +351,7 @@ def _timed(
     return question.model_copy(update=placed), []
 
 
-def _passage(place: _Place, left_out: dict[int, set[int]], episodes: Sequence[Episode]) -> Passage:
+def _passage(place: _Place, left_out: _Lines, episodes: _Episodes) -> Passage:
     """A place in segments, and each line that no prompt of some episodes holds as a span."""
     episode, (first, last) = place
     gone = [(e, e.first + line) for e in episodes for line in sorted(left_out[e.number])]
