@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from niah.scorers.words import LINE, phrase
@@ -35,6 +35,9 @@ class Mention:
     stop: int
 
 
+Mentions = Sequence[Mention]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clause:
     """A part of a sentence, with the signs before and behind it, such as "," or ".¶"."""
@@ -50,13 +53,7 @@ class Clause:
 class Layout:
     """An answer as clauses, with the values and keys in each of them."""
 
-    def __init__(
-        self,
-        text: str,
-        values: Iterable[Mention],
-        asked: Sequence[Mention],
-        others: Iterable[Mention],
-    ):
+    def __init__(self, text: str, values: Mentions, asked: Mentions, others: Mentions) -> None:
         self.text = text
         self.values = sorted(values, key=lambda m: (m.start, -m.stop))
         self._asked = {(m.start, m.stop) for m in asked}
@@ -114,7 +111,7 @@ class Layout:
         silent = i + 1 < len(self.clauses) and not self.values_in(i + 1)
         return self.clauses[i + 1].text if silent and self._is_aside(i + 1) else ""
 
-    def without(self, i: int, mentions: Sequence[Mention]) -> str:
+    def without(self, i: int, mentions: Mentions) -> str:
         """A clause without some mentions."""
         left, place = [], self.clauses[i].start
         for m in mentions:
@@ -133,7 +130,7 @@ class Layout:
             return value.start - 2, said.end()
         return value.start, value.stop
 
-    def _by_clause(self, mentions: Sequence[Mention]) -> Mapping[int, list[Mention]]:
+    def _by_clause(self, mentions: Mentions) -> Mapping[int, list[Mention]]:
         found = defaultdict[int, list[Mention]](list)
         for m in mentions:
             found[self.clause_at(m.start)].append(m)

@@ -6,10 +6,10 @@ No word denies in a clause that tells a planted line, such as "no one trims a be
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import cache, cached_property
 
-from niah.scorers.clauses import Clause, Layout, Mention
+from niah.scorers.clauses import Clause, Layout, Mention, Mentions
 from niah.scorers.expected import Expected
 from niah.scorers.names import names_at
 from niah.scorers.statements import key_of
@@ -49,11 +49,7 @@ class Denials(Layout):
     """An answer as clauses. Text, question and values are folded in one way."""
 
     def __init__(
-        self,
-        text: str,
-        values: Sequence[Mention],
-        expected: Expected,
-        fold_as: Callable[[str], str],
+        self, text: str, values: Mentions, expected: Expected, fold_as: Callable[[str], str]
     ) -> None:
         taken = {(m.start, m.stop) for m in values}
         asked, others = (
@@ -142,7 +138,7 @@ class Denials(Layout):
         left = words("thin").sub(" ", _TIME.sub(" ", text).replace("'s", " "))
         return is_small(left, self._words_asked)
 
-    def _unnamed(self, i: int, values: Sequence[Mention]) -> str:
+    def _unnamed(self, i: int, values: Mentions) -> str:
         """A clause with # for its keys and some values: there is a 未 in the name 雷克雅未克."""
         clause = self.clauses[i]
         text = clause.text
@@ -178,7 +174,7 @@ def starts(rule: str, text: str) -> bool:
     return words(rule).match(text, len(text) - len(text.lstrip(_MARKS))) is not None
 
 
-def _ends(mentions: Sequence[Mention]) -> Sequence[Mention]:
+def _ends(mentions: Mentions) -> Mentions:
     """Not more than an answer could hold: the first and last of thousands."""
     many = len(mentions) > 2 * _MOST_AT_AN_END
     return [*mentions[:_MOST_AT_AN_END], *mentions[-_MOST_AT_AN_END:]] if many else mentions

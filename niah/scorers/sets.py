@@ -11,7 +11,7 @@ from dataclasses import replace
 from itertools import combinations
 
 from niah.records import Score
-from niah.scorers.clauses import Mention
+from niah.scorers.clauses import Mention, Mentions
 from niah.scorers.decide import all_given, no_value, wrong_score
 from niah.scorers.expected import Expected
 from niah.scorers.names import names_at
@@ -122,7 +122,7 @@ def _numbers(answer: str, expected: Expected) -> Reading:
     return Reading(folded, alike, expected.told_alike(), spelt)
 
 
-def _names(folded: str, mentions: Sequence[Mention], expected: Expected) -> Reading:
+def _names(folded: str, mentions: Mentions, expected: Expected) -> Reading:
     return Reading(folded, mentions, expected.told_alike(), named_text)
 
 
