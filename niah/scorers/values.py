@@ -87,9 +87,7 @@ def count(text: str, expected: Expected) -> Score:
 
 def numbers_at(folded: str) -> list[Mention]:
     """The whole numbers of a text with their places."""
-    return [
-        Mention(value=str(v), start=start, stop=stop) for v, start, stop in located_numbers(folded)
-    ]
+    return [Mention(value=str(v), start=a, stop=b) for v, a, b in located_numbers(folded)]
 
 
 def spelt(text: str) -> str:
