@@ -17,7 +17,7 @@ from niah.runs import DEFAULT_RESULTS, check_name, finished_in, own_or_new_folde
 if TYPE_CHECKING:
     from niah.experiment.config import RunConfig
     from niah.experiment.experiment import Experiment
-    from niah.runner.batches import Batch, Service
+    from niah.runner.batches import Batch, BatchService
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,10 +141,10 @@ def _form_of(config: RunConfig) -> str:
     return BATCH_SERVICES[config.provider]
 
 
-def _service(config: RunConfig) -> Service:
-    from niah.runner.batches import service_of
+def _service(config: RunConfig) -> BatchService:
+    from niah.runner.batches import SERVICES
 
-    return service_of(_form_of(config), config)
+    return SERVICES[_form_of(config)](config)
 
 
 def _check_budget(experiment: Experiment) -> None:

@@ -11,21 +11,22 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import httpx
 
 from niah.errors import ProviderError, RunError
-from niah.experiment.access import api_key_of
+from niah.experiment.access import service_of
 from niah.experiment.config import RunConfig
-from niah.providers import known_provider
+from niah.providers import provider_of
 from niah.providers.failures import message_of
 from niah.runlog.disk import write_anew
 from niah.runner.session import trust_of
@@ -52,28 +53,32 @@ class Batch:
     results: str | None = None  # file of its results, once they are here
 
 
-class Service(Protocol):
+class BatchService(ABC):
     """One service's routes. Every function may raise ProviderError."""
 
+    def __init__(self, config: RunConfig) -> None:
+        """Raises ConfigError for a key or certificates that cannot be used."""
+        self._http = _Http(config)
+
+    @abstractmethod
     def find(self, batch: Batch, known: set[str]) -> str | None:
         """The id of a batch that was created as intended, though nobody noted it.
 
         It is none of those ``known``: a batch of which nothing was answered is submitted again
         under its own name.
         """
-        ...
 
+    @abstractmethod
     def create(self, name: str, file: Path) -> str:
         """Create a batch of a file of requests; its id."""
-        ...
 
+    @abstractmethod
     def look(self, batch: Batch) -> tuple[str, str]:
         """Its state (waiting, ended or failed), and what to say of it."""
-        ...
 
+    @abstractmethod
     def results(self, batch: Batch) -> Iterator[bytes]:
         """The lines of its results, as they come."""
-        ...
 
 
 def read_state(folder: Path) -> list[Batch]:
@@ -104,7 +109,7 @@ def intended(folder: Path, file: Path) -> Batch:
     return Batch(name=f"niah-{whole.hexdigest()[:24]}", file=file.name, requests=lines, at=at)
 
 
-def create(folder: Path, service: Service) -> None:
+def create(folder: Path, service: BatchService) -> None:
     """Create what is intended; every step is kept: after a ProviderError the same call goes on."""
     batches = read_state(folder)
     for number, batch in enumerate(batches):
@@ -116,7 +121,7 @@ def create(folder: Path, service: Service) -> None:
             write_state(folder, batches)
 
 
-def looked_at(folder: Path, service: Service) -> list[Batch]:
+def looked_at(folder: Path, service: BatchService) -> list[Batch]:
     """The batches as the service has them now."""
     batches = read_state(folder)
     for number, batch in enumerate(batches):
@@ -128,7 +133,7 @@ def looked_at(folder: Path, service: Service) -> list[Batch]:
     return batches
 
 
-def fetched(folder: Path, service: Service) -> list[Path]:
+def fetched(folder: Path, service: BatchService) -> list[Path]:
     """The files of all results, partial ones among them; each is fetched once."""
     batches = looked_at(folder, service)
     for number, batch in enumerate(batches):
@@ -159,28 +164,21 @@ def _asking(folder: Path) -> Iterator[None]:
 
 
 class _Http:
-    """Plain requests to one address. Raises ProviderError for whatever is no answer."""
+    """Plain requests to the address of a config. Raises ProviderError for whatever is no answer."""
 
-    def __init__(self, base_url: str, config: RunConfig, headers: Mapping[str, str]) -> None:
-        """Raises ConfigError where the certificates of the config cannot be used."""
-        self._base = base_url.rstrip("/")
+    def __init__(self, config: RunConfig) -> None:
+        """Raises ConfigError where the key or the certificates of the config cannot be used."""
+        self.service = service_of(config)
         # of a planned run, which keeps no secrets, only the header's name may be known
         further = {name: value for name, value in config.headers.items() if value != KEY}
-        headers, trust = {**further, **headers}, trust_of(config.ca_file)
+        headers = {**further, **provider_of(self.service).models_request().headers}
+        trust = trust_of(config.ca_file)
         self._open = partial(httpx.Client, headers=headers, verify=trust, timeout=_TIMES)
 
     def ask(self, method: str, path: str, **what: Any) -> httpx.Response:
-        try:
-            with self._open() as client:
-                response = client.request(method, self._url(path), **what)
-        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
-            raise ProviderError(
-                f"{method} {path}: no answer ({error}); the same command goes on"
-            ) from error
-        if response.status_code >= 300:
-            said = redacted(message_of(response.text))[:300]
-            raise ProviderError(f"{method} {path}: {response.status_code}: {said}")
-        return response
+        with self._reply(method, path, "no answer", **what) as reply:
+            reply.read()
+        return reply
 
     def table(self, method: str, path: str, **what: Any) -> dict[str, Any]:
         return dict(json_in(self.ask(method, path, **what).text))
@@ -188,29 +186,32 @@ class _Http:
     def lines(self, path: str) -> Iterator[bytes]:
         """The lines of a file, as they come. Only LF ends one: an answer may hold U+2028."""
         rest = b""
-        try:
-            with self._open() as client, client.stream("GET", self._url(path)) as response:
-                if response.status_code >= 300:
-                    raise ProviderError(f"GET {path}: {response.status_code}")
-                for chunk in response.iter_bytes():
-                    *lines, rest = (rest + chunk).split(b"\n")
-                    yield from filter(bytes.strip, lines)
-        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
-            raise ProviderError(
-                f"GET {path}: broke off ({error}); the same command goes on"
-            ) from error
+        with self._reply("GET", path, "broke off") as reply:
+            for chunk in reply.iter_bytes():
+                *lines, rest = (rest + chunk).split(b"\n")
+                yield from filter(bytes.strip, lines)
         if rest.strip():
             yield rest
 
-    def _url(self, path: str) -> str:
-        return path if path.startswith("http") else f"{self._base}{path}"
+    @contextmanager
+    def _reply(self, method: str, path: str, failed: str, **what: Any) -> Iterator[httpx.Response]:
+        """A reply whose body is still to be read; ``failed`` says that it did not come whole."""
+        url = path if path.startswith("http") else self.service.url(path)
+        try:
+            with self._open() as client, client.stream(method, url, **what) as reply:
+                if reply.status_code >= 300:
+                    reply.read()
+                    said = redacted(message_of(reply.text))[:300]
+                    raise ProviderError(f"{method} {path}: {reply.status_code}: {said}")
+                yield reply
+        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
+            raise ProviderError(
+                f"{method} {path}: {failed} ({error}); the same command goes on"
+            ) from error
 
 
-class OpenAIBatches:
+class OpenAIBatches(BatchService):
     """``/files`` and ``/batches``; the name stands in the metadata."""
-
-    def __init__(self, base_url: str, config: RunConfig, key: str | None) -> None:
-        self._http = _Http(base_url, config, {"Authorization": f"Bearer {key}"} if key else {})
 
     def find(self, batch: Batch, known: set[str]) -> str | None:
         for table in self._http.table("GET", "/batches?limit=100").get("data") or []:
@@ -247,12 +248,8 @@ class OpenAIBatches:
                 yield from self._http.lines(f"/files/{table[key]}/content")
 
 
-class AnthropicBatches:
+class AnthropicBatches(BatchService):
     """``/messages/batches``. None has a name there: one of as many requests, made since, is it."""
-
-    def __init__(self, base_url: str, config: RunConfig, key: str | None) -> None:
-        access = {"x-api-key": key} if key else {}
-        self._http = _Http(base_url, config, {"anthropic-version": "2023-06-01", **access})
 
     def find(self, batch: Batch, known: set[str]) -> str | None:
         reply = self._http.ask("GET", "/messages/batches?limit=100")
@@ -290,12 +287,12 @@ class AnthropicBatches:
             yield from self._http.lines(f"/messages/batches/{batch.id}/results")
 
 
-class GeminiBatches:
+class GeminiBatches(BatchService):
     """Uploads a file, then ``models/M:batchGenerateContent``; the name is its display name."""
 
-    def __init__(self, base_url: str, config: RunConfig, key: str | None) -> None:
-        self._http = _Http(base_url, config, {"x-goog-api-key": key} if key else {})
-        root, _, version = base_url.rstrip("/").rpartition("/")
+    def __init__(self, config: RunConfig) -> None:
+        super().__init__(config)
+        root, _, version = self._http.service.base_url.rstrip("/").rpartition("/")
         self._upload = f"{root}/upload/{version}/files"
         self._download = f"{root}/download/{version}"
         self._model = str(config.model).removeprefix("models/")
@@ -345,17 +342,11 @@ class GeminiBatches:
             yield from self._http.lines(f"{self._download}/{name}:download?alt=media")
 
 
-SERVICES: Mapping[str, Callable[[str, RunConfig, str | None], Service]] = {
+SERVICES: Mapping[str, type[BatchService]] = {
     "openai-batch": OpenAIBatches,
     "anthropic-batch": AnthropicBatches,
     "gemini-batch": GeminiBatches,
-}
-
-
-def service_of(form: str, config: RunConfig) -> Service:
-    """The service that takes files of a form. Raises ConfigError for its key or certificates."""
-    base_url = config.base_url or str(known_provider(config.provider).base_url)
-    return SERVICES[form](base_url, config, api_key_of(config))
+}  # by the form of the files that they take
 
 
 def _state_of(status: str | None) -> str:
