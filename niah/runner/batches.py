@@ -29,6 +29,7 @@ from niah.experiment.config import RunConfig
 from niah.providers import provider_of
 from niah.providers.failures import message_of
 from niah.runlog.disk import write_anew
+from niah.runner.exchange import ODD_SHAPE
 from niah.runner.session import trust_of
 from niah.text.outside import KEY, json_in, redacted
 
@@ -154,7 +155,7 @@ def _asking(folder: Path) -> Iterator[None]:
     """An answer of an odd shape, and a file that cannot be read or written, as errors of ours."""
     try:
         yield
-    except (LookupError, TypeError, AttributeError, ValueError) as odd:
+    except ODD_SHAPE as odd:
         shape = f"an answer of no known shape ({type(odd).__name__}: {odd})"
         raise ProviderError(f"{shape}; is base_url that of a batch service?") from odd
     except OSError as error:

@@ -110,9 +110,10 @@ class Client:
         """The body of a small request beside the sweep; None at a failure, a timeout or a stop."""
         with suppress(*CAUGHT):
             reading = self.pool.read(request, within_s, _MOST_FACTS_BYTES)
-            got = await self.throttle.unless_stopped(reading)
-            if got is not None and got[0] == 200 and len(got[1]) <= _MOST_FACTS_BYTES:
-                return got[1].decode(errors="replace")
+            if (got := await self.throttle.unless_stopped(reading)) is not None:
+                reply, body = got
+                if reply.status_code == 200 and len(body) <= _MOST_FACTS_BYTES:
+                    return body.decode(errors="replace")
         return None
 
     async def _admitted(

@@ -238,7 +238,7 @@ def _parsing() -> Iterator[None]:
         yield
     except WebPage:
         raise
-    except (ValueError, TypeError, AttributeError, LookupError, RecursionError) as error:
+    except ODD_SHAPE as error:
         raise NoAnswer(
             f"a reply of an unexpected shape ({type(error).__name__}: {redacted(str(error))[:80]})"
         ) from error
@@ -326,6 +326,8 @@ FAULTS: Mapping[type[Exception], Fault] = {
     httpx.TooManyRedirects: Fault(retry=False),
 }
 CAUGHT = tuple(FAULTS)  # what ends an attempt
+# what reading a reply of an odd shape raises
+ODD_SHAPE = (ValueError, TypeError, AttributeError, LookupError, RecursionError)
 
 
 def fault_of(error: Exception) -> Fault:

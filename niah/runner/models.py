@@ -20,7 +20,7 @@ from niah.providers.local import LOCAL_MODELS
 from niah.records import Outcome, Trial, Usage
 from niah.runner.calibration import Calibration
 from niah.runner.client import Client
-from niah.runner.exchange import Answer
+from niah.runner.exchange import ODD_SHAPE, Answer
 from niah.runner.preflight import Preflight, preflight, small_prompts
 from niah.runner.progress import Observer
 from niah.runner.session import Session, connected, open_session, pool_of
@@ -56,7 +56,7 @@ async def _asked(config: RunConfig, total_s: float) -> list[ServedModel]:
     place = request.url.partition("?")[0]
     async with pool_of(session, config) as pool:
         try:
-            status, raw = await pool.read(request, total_s, MOST_BYTES)
+            reply, raw = await pool.read(request, total_s, MOST_BYTES)
         except TimeoutError:
             raise OutageError(
                 f"{place}: no whole answer within {total_s:g} s; is this the right --base-url?"
@@ -67,15 +67,15 @@ async def _asked(config: RunConfig, total_s: float) -> list[ServedModel]:
         most = f"{MOST_BYTES // 1_000_000} MB"
         raise ProviderError(f"{request.url}: more than {most}, which is no list")
     body = raw.decode("utf-8-sig", errors="replace")
-    if status == 404:
+    if reply.status_code == 404:
         why = "this server lists no models (404); its documentation names them"
         raise ProviderError(f"{place}: {why}")
-    if status != 200:
-        said = provider.failure(status, body).message
+    if reply.status_code != 200:
+        said = provider.failure(reply.status_code, body).message
         raise ProviderError(f"{place}: {said}{key_hint(config, said)}")
     try:
         return sorted(provider.models_in(body), key=lambda m: m.name)
-    except (ValueError, TypeError, AttributeError, LookupError, RecursionError) as error:
+    except ODD_SHAPE as error:
         raise ProviderError(
             f"{place}: the answer is no list of models; is this the right --base-url?"
         ) from error

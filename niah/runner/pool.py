@@ -81,13 +81,15 @@ class Pool(AbstractAsyncContextManager["Pool"]):
             finally:
                 await reply.aclose()
 
-    async def read(self, request: HttpRequest, within_s: float, most: int) -> tuple[int, bytes]:
-        """Status and body of a small reply: at most so many bytes and one.
+    async def read(
+        self, request: HttpRequest, within_s: float, most: int
+    ) -> tuple[httpx.Response, bytes]:
+        """A small reply and its body: at most so many bytes and one.
 
         Raises TimeoutError and the exceptions of httpx.
         """
         async with asyncio.timeout(within_s), self.sent(request, httpx.Timeout(within_s)) as reply:
-            return reply.status_code, await body_of(reply, most)
+            return reply, await body_of(reply, most)
 
     @contextmanager
     def _one(self) -> Iterator[httpx.AsyncBaseTransport]:

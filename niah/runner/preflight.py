@@ -28,7 +28,7 @@ from niah.generator.tokenizers import Tokenizer
 from niah.records import Outcome, Planting, Prompt, Trial, Usage
 from niah.runner.calibration import Calibration, Counted, calibrated, is_wide
 from niah.runner.client import Client
-from niah.runner.exchange import Answer
+from niah.runner.exchange import ODD_SHAPE, Answer
 from niah.runner.uploads import Uploads
 from niah.tasks import TaskContext, magic
 from niah.tasks._frame import planting_of
@@ -193,7 +193,7 @@ async def told_window(client: Client) -> int | None:
     body = await client.fetch(request) if request else None
     try:
         return client.provider.window_in(body) if body else None
-    except (ValueError, TypeError, AttributeError, LookupError):
+    except ODD_SHAPE:
         return None
 
 

@@ -26,7 +26,7 @@ from niah.runner.client import Client
 from niah.runner.concurrency import Overdue, Slots, in_time
 from niah.runner.delivering import Course, Deliverer
 from niah.runner.embedding import Embedder
-from niah.runner.exchange import Answer
+from niah.runner.exchange import ODD_SHAPE, Answer
 from niah.runner.mismatches import AnswerChecks, Mismatch
 from niah.runner.preflight import Preflight, counted_of, further_prompt
 from niah.runner.stop_rules import CircuitBreaker, OverflowMemory
@@ -160,7 +160,7 @@ class TrialRunner:
                 request = steps.send(body)
         except StopIteration as ended:
             nats = ended.value
-        except (ValueError, LookupError, TypeError, AttributeError) as odd:  # of an odd shape
+        except ODD_SHAPE as odd:
             why = f"{odd.__class__.__name__}: {odd}"
             self._say(f"the log-probability of the right answer is not told ({why})")
         return result if nats is None else replace(result, target_nats=max(0.0, round(nats, 4)))

@@ -15,8 +15,6 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import httpx
-
 from niah.errors import ProviderError
 from niah.messages import MediaPart, TextPart
 from niah.providers import Failure, HttpRequest
@@ -25,8 +23,7 @@ from niah.providers.replies import HttpApi
 from niah.records import Outcome, Prompt
 from niah.runlog.disk import append, drop_torn_line
 from niah.runner.client import Client
-from niah.runner.exchange import CAUGHT, Answer, NoAnswer, failure_of_exception
-from niah.runner.pool import body_of
+from niah.runner.exchange import CAUGHT, ODD_SHAPE, Answer, NoAnswer, failure_of_exception
 from niah.text.outside import redacted
 
 UPLOADS_NAME = "uploads.jsonl"
@@ -36,7 +33,6 @@ _LEFT_S = 3_600.0  # what expires sooner is uploaded anew
 _MOST_BYTES = 1_000_000  # of a reply
 _MOST_LOOKS = 150  # at a file that the service has not read yet
 _LOOK_S = 2.0
-_ODD = (ValueError, LookupError, TypeError, AttributeError)  # what a reply of an odd shape raises
 
 
 class NotStored(ProviderError):
@@ -100,7 +96,7 @@ class Uploads:
         body = await self._client.fetch(self._api.get(files.route.format(name=known.name)))
         try:
             return body is not None and files.told(body).ready
-        except _ODD:
+        except ODD_SHAPE:
             return False
 
     async def _uploaded(self, part: MediaPart) -> Stored:
@@ -127,7 +123,7 @@ class Uploads:
             return await self._driven(api.FILES.upload(api.service, api.headers(), part))
         except CAUGHT as error:
             return failure_of_exception(error)
-        except _ODD as odd:
+        except ODD_SHAPE as odd:
             why = redacted(f"a reply of an unexpected shape ({type(odd).__name__}: {odd})")
             return Failure(outcome=Outcome.ERROR, message=why[:300], retry=False)
 
@@ -153,12 +149,8 @@ class Uploads:
                 return stored
 
     async def _received(self, request: HttpRequest) -> Received | Failure:
-        async with (
-            asyncio.timeout(_WITHIN_S),
-            self._client.pool.sent(request, httpx.Timeout(_WITHIN_S)) as reply,
-        ):
-            body = (await body_of(reply, _MOST_BYTES)).decode(errors="replace")
-        done = reply.status_code in (200, 201)
+        reply, raw = await self._client.pool.read(request, _WITHIN_S, _MOST_BYTES)
+        done, body = reply.status_code in (200, 201), raw.decode(errors="replace")
         return Received(reply.headers, body) if done else self._api.failure(reply.status_code, body)
 
     def _read(self) -> dict[str, Stored]:
