@@ -26,6 +26,7 @@ class BatchServer:
         self.files: dict[str, bytes] = {}
         self.batches: dict[str, Table] = {}
         self.seen = 0  # requests so far
+        self.status = 200
         self.drop_at: int | None = None
         self.behind_s = 0.0  # its clock
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
@@ -210,7 +211,7 @@ class BatchServer:
                     self.connection.close()
                     return
                 raw = answer if isinstance(answer, bytes) else _raw(answer)
-                self.send_response(200)
+                self.send_response(server.status)
                 for key, value in {**headers, "Content-Length": str(len(raw))}.items():
                     self.send_header(key, value)
                 self.end_headers()

@@ -425,6 +425,26 @@ def test_a_file_of_answers_by_a_name_that_is_no_address_is_one_line(
         ), ended.err
 
 
+def test_results_that_are_refused_say_what_the_service_said(
+    niah: Niah, service: tuple[BatchServer, Answers], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server, answers = service
+    carried_out = server.carried_out
+
+    def gone(method: str, path: str, *more: Any) -> tuple[Any, dict[str, str]]:
+        if any(part in path for part in ("/content", "/results", ":download")):
+            server.status = 404
+            return {"error": {"message": "these results were deleted"}}, {}
+        return carried_out(method, path, *more)
+
+    submit(niah, server, answers)
+    server.finish()
+    monkeypatch.setattr(server, "carried_out", gone)
+    ended = niah("batch", "collect", "r", "--api-key-env", "A_KEY")
+    assert (ended.exit_code, ended.err.count("\n")) == (2, 1)
+    assert "404: these results were deleted" in ended.err
+
+
 def test_a_service_that_answers_otherwise_is_one_line(
     niah: Niah, service: tuple[BatchServer, Answers], monkeypatch: pytest.MonkeyPatch
 ) -> None:
