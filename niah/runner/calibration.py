@@ -173,11 +173,14 @@ class Calibration:
         return share * self.wide + (1 - share) * self.narrow
 
 
-def calibrated(counted: Sequence[Counted]) -> Calibration | None:
+def calibrated(told: Sequence[Counted | None]) -> Calibration | None:
     """From the counts of a bare prompt and of one or two (narrow and wide script) with haystack.
 
-    None where the counts do not grow with the prompt: they are no counts.
+    None where one is missing, and where they do not grow with the prompt: they are no counts.
     """
+    counted = [c for c in told if c is not None]
+    if len(counted) < max(2, len(told)):
+        return None
     found = _calibrated(counted, CacheCount.INCLUDED)
     if any(c.cached_tokens for c in counted):
         by_cache = {cache: _calibrated(counted, cache) for cache in CacheCount}

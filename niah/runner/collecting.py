@@ -170,12 +170,10 @@ def _check_digests(
 
 def _calibration(experiment: Experiment, small: Mapping[str, BatchAnswer]) -> Calibration | None:
     """How the server counts, where all small prompts were answered and counted."""
-    if not small:
-        return None
-    prompts = {f"{CALIBRATION}{n}": prompt for n, prompt in enumerate(small_prompts(experiment))}
-    told = [counted_of(p, _answer(small[i])) for i, p in prompts.items() if i in small]
-    known = [counted for counted in told if counted is not None]
-    return calibrated(known) if len(known) == len(prompts) > 1 else None
+    prompts = small_prompts(experiment) if small else []
+    ids = [f"{CALIBRATION}{n}" for n in range(len(prompts))]
+    answers = [_answer(small[i]) if i in small else None for i in ids]
+    return calibrated(list(map(counted_of, prompts, answers)))
 
 
 def _results(

@@ -100,9 +100,7 @@ async def preflight(
             if counted[n] is None and (again := await client.ask(client.provider.request(prompt))):
                 answers.append(again)
                 counted[n] = counted_of(prompt, again)
-    known = [c for c in counted if c is not None]
-    calibration = calibrated(known) if len(known) == len(prompts) > 1 else None
-    presenter = presenter_in(experiment)
+    calibration, presenter = calibrated(counted), presenter_in(experiment)
     if calibration is not None and isinstance(presenter, Chat | Tools):
         calibration = await _with_turns(client, presenter, experiment, prompts[-1], calibration)
     elif calibration is not None and presenter is not None:
