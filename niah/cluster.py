@@ -84,8 +84,7 @@ def submit(
 
 def look_at_jobs(run: str, results: Folder = DEFAULT_RESULTS) -> Jobs:
     """How the jobs of a run stand. Raises RunError where there are none."""
-    folder = Path(results).resolve() / run
-    engine, ids = _kept(folder)
+    folder, engine, ids = _kept(run, results)
     if engine == "ray":
         states = ["see ray status"] * len(ids)
     else:
@@ -95,8 +94,7 @@ def look_at_jobs(run: str, results: Folder = DEFAULT_RESULTS) -> Jobs:
 
 def cancel_jobs(run: str, results: Folder = DEFAULT_RESULTS) -> Jobs:
     """Stop the jobs of a run; what is answered stays, and the same submission goes on."""
-    folder = Path(results).resolve() / run
-    engine, ids = _kept(folder)
+    folder, engine, ids = _kept(run, results)
     if engine == "ray":
         raise ConfigError(
             "jobs of Ray end with the command that waits for them: interrupt it (Ctrl-C)"
@@ -191,10 +189,12 @@ def _keep(folder: Path, engine: str, ids: Sequence[str]) -> None:
     (folder / JOBS_NAME).write_text(text, encoding="utf-8")
 
 
-def _kept(folder: Path) -> tuple[str, tuple[str, ...]]:
+def _kept(run: str, results: Folder) -> tuple[Path, str, tuple[str, ...]]:
+    """The folder of a run, the engine of its jobs and their ids."""
+    folder = Path(results).resolve() / run
     try:
         table = json.loads((folder / JOBS_NAME).read_text(encoding="utf-8"))
-        return str(table["engine"]), tuple(map(str, table["ids"]))
+        return folder, str(table["engine"]), tuple(map(str, table["ids"]))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise RunError(f"{folder}: no jobs here; submit them with niah submit") from error
 
