@@ -130,22 +130,15 @@ def weights(model: str, known: LocalModel, say: Say) -> Iterator[Path]:
             f"the weights of {model} are not installed ({known.licence}): {known.install_hint()}"
         )
     whole = Path(spec.origin).with_name(known.file)
-    if whole.is_file():
-        _check(whole, _sha256([whole]), model, known)
-        yield whole
-        return
-    parts: list[Path] = importlib.import_module(known.package).chunk_paths()
-    _check(parts[0].parent, _sha256(parts), model, known)
-    with _joined(known.file, parts, say) as path:
-        yield path
-
-
-def _check(path: Path, digest: str, model: str, known: LocalModel) -> None:
-    if digest != known.sha256:
+    is_whole = whole.is_file()
+    parts = [whole] if is_whole else importlib.import_module(known.package).chunk_paths()
+    if _sha256(parts) != known.sha256:
         raise ConfigError(
-            f"{path}: these are not the weights of {model} (SHA-256 differs); "
-            f"install them again: {known.install_hint()}"
+            f"{whole if is_whole else parts[0].parent}: these are not the weights of {model}"
+            f" (SHA-256 differs); install them again: {known.install_hint()}"
         )
+    with nullcontext(whole) if is_whole else _joined(known.file, parts, say) as path:
+        yield path
 
 
 def _sha256(paths: Iterable[Path]) -> str:
