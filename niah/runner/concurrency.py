@@ -18,20 +18,16 @@ class Signal:
     """Wait for a state that others announce. If it is there already, nobody comes in between."""
 
     def __init__(self) -> None:
-        self._waiting: list[asyncio.Future[None]] = []
+        self._change = asyncio.Event()
 
     async def until(self, ready: Callable[[], bool]) -> None:
         while not ready():
-            turn = asyncio.get_running_loop().create_future()
-            self._waiting.append(turn)
-            await turn
+            await self._change.wait()
 
     def changed(self) -> None:
         """Have everyone who waits look again."""
-        waiting, self._waiting = self._waiting, []
-        for turn in waiting:
-            if not turn.done():
-                turn.set_result(None)
+        self._change.set()
+        self._change = asyncio.Event()
 
 
 class Slots:
