@@ -130,7 +130,8 @@ def drawn(
 
 def _laid_out(figure: Figure) -> Figure:
     """With its axes in place: the solver's last digits differ from process to process."""
-    figure.draw_without_rendering()
+    if (engine := figure.get_layout_engine()) is not None:
+        engine.execute(figure)  # as drawing would, which is then left with nothing to lay out
     figure.set_layout_engine("none")
     for ax in figure.axes:
         left, bottom, width, height = ax.get_position(original=True).bounds
