@@ -375,6 +375,7 @@ ROW: Table = {"prompt": "The code is 77.", "targets": ["77"]}
 ODD = [
     ({"context_length": "4k"}, "context_length '4k'"),
     ({"context_length": -4}, "context_length -4"),
+    ({"context_length": 10**400}, "context_length 1000"),
     ({"reply_tokens": -1}, "reply_tokens -1"), ({"reply_tokens": float("inf")}, "infinity"),
     ({"rule": "contians"}, "did you mean 'contains'"),
     ({"targets": [""]}, "none of them empty"), ({"targets": []}, "no target"),

@@ -180,13 +180,14 @@ def named(name: str) -> str:
 
 
 def _is_count(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MOST
 
 
 def _is_depth(value: Any) -> bool:
     return value is None or (not isinstance(value, bool) and 0 <= value <= 100)
 
 
+_MOST = 10**15  # tokens, as in a run log
 ROLES = ("system", "user", "assistant")
 _TEXT = (lambda v: isinstance(v, str), "text")
 _TOKENS = (lambda v: _is_count(v) and v > 0, "1 or more tokens")
