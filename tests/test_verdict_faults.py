@@ -104,6 +104,9 @@ def test_a_baseline_of_three_runs_is_their_mean(niah: Niah, tmp_path: Path) -> N
     assert sum(s or 0 for s in mean_baseline(each).scores.values()) == 187.5
     with pytest.raises(RunError, match="same recipe and trials"):
         mean_baseline([each[0], baseline_of(header(epochs=2), results(header(epochs=2)))])
+    other = header(epochs=10, model="n")
+    with pytest.raises(RunError, match="of one model, not of m, n"):
+        mean_baseline([each[0], baseline_of(other, results(other))])
 
 
 @pytest.mark.slow

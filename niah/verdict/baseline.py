@@ -54,13 +54,19 @@ def baseline_of(header: Header, results: Iterable[Row]) -> Baseline:
 def mean_baseline(baselines: Sequence[Baseline]) -> Baseline:
     """Several runs of one recipe as one, by each trial's mean score: no lucky run stays for ever.
 
-    A trial without a score in any of them has none. Raises RunError for runs of different trials.
+    A trial without a score in any of them has none. Raises RunError for runs of different trials,
+    or of different models.
     """
     last = max(baselines, key=lambda b: b.finished or "")
     if len({(digest_of(b.header), frozenset(b.scores)) for b in baselines}) > 1:
         raise RunError(
             "the runs of one baseline must be of the same recipe and trials; "
             "save those that are alike"
+        )
+    if len(models := sorted({b.header.design.model for b in baselines})) > 1:
+        raise RunError(
+            f"the runs of one baseline must be of one model, not of {', '.join(models)};"
+            " save each by itself"
         )
     served = {name for b in baselines for name in b.served}
     return replace(
