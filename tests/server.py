@@ -15,7 +15,7 @@ from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from protocols import Counts, Event, Protocol, framed, protocol_of
+from protocols import PROVIDER_PATHS, Counts, Event, Protocol, framed, protocol_of
 
 Say = Callable[["Handler", dict[str, Any]], None]
 _VALUE = re.compile(r"\d{7}")  # stands in every prompt with a needle
@@ -275,3 +275,8 @@ def answers_without_streaming(text: str) -> Say:
         200,
         {"model": "m-2026", "choices": [{"index": 0, "message": message, "finish_reason": "stop"}]},
     )
+
+
+def sweep_at(server: Server, provider: str = "openai") -> tuple[str, ...]:
+    """The beginning of a command that sweeps this server."""
+    return ("run", "--provider", provider, "--base-url", server.root + PROVIDER_PATHS[provider])

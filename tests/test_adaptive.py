@@ -14,8 +14,8 @@ from conftest import Niah
 from hypothesis import given
 from hypothesis import strategies as st
 from runs import header, result, run
-from server import Handler, answers_with, counted, serving
-from test_sweep import READS, SOLVE, niah_process, sweep_at
+from server import Handler, answers_with, counted, serving, sweep_at
+from test_sweep import READS, SOLVE, niah_process
 
 from niah.records import Header, Result, Trial
 from niah.runlog.log import write_log
@@ -245,10 +245,9 @@ def test_an_adaptive_run_that_measured_nothing_is_unfinished(niah: Niah) -> None
 def test_a_model_of_the_embedded_engine_is_no_config(niah: Niah) -> None:
     Path("own.gguf").write_bytes(b"\x00\xff")
     ended = niah("effective", "own.gguf", *GRID, "--lengths", "1k")
-    assert (ended.exit_code, "unknown simulated model 'own.gguf'" in ended.err) == (
-        2,
-        True,
-    ), ended.err
+    assert (ended.exit_code, "unknown simulated model 'own.gguf'" in ended.err) == (2, True), (
+        ended.err
+    )
 
 
 def test_an_adaptive_run_has_no_parts(niah: Niah) -> None:

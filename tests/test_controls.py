@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from conftest import Niah
-from server import Handler, answers, answers_with, fails, serving
+from server import Handler, answers, answers_with, fails, serving, sweep_at
 
 from niah.tasks import task_of
 from niah.verdict.grid import MISSING
@@ -133,16 +133,7 @@ def test_what_is_too_long_with_a_haystack_is_still_asked_without(niah: Niah) -> 
         "r",
     )
     with serving(otherwise=overflows_above(6_000, answers_with(task_of("single").solve))) as server:
-        niah(
-            "run",
-            "--provider",
-            "openai",
-            "--base-url",
-            server.base_url,
-            "--concurrency",
-            "1",
-            *grid,
-        )
+        niah(*sweep_at(server), "--concurrency", "1", *grid)
     results = lines_of("r")[1:]
     assert {
         r["outcome"] for r in results if r["trial"]["control"] in ("closed-book", "oracle")
@@ -172,9 +163,7 @@ def test_a_refused_control_does_not_keep_longer_prompts_from_being_sent(
 
     grid = ("--lengths", "1k,2k", "--depths", "0,100", "--controls", "--model", "m", "--name", "r")
     with serving(otherwise=act) as server:
-        assert (
-            niah("run", "--provider", "openai", "--base-url", server.base_url, *grid).exit_code == 0
-        )
+        assert niah(*sweep_at(server), *grid).exit_code == 0
     assert {
         r["outcome"] for r in lines_of("r")[1:] if r["trial"]["control"] in (None, "absent")
     } == {"scored"}

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from conftest import Niah
-from server import answers_with, serving
+from server import answers_with, serving, sweep_at
 
 from niah.experiment.config import RunConfig, read_config
 from niah.experiment.environment import settings_given, unknown_variables, variable
@@ -181,7 +181,7 @@ def test_a_key_in_dotenv_is_sent_and_written_nowhere(
         "m",
     )
     with serving(otherwise=answers_with(task_of("single").solve)) as server:
-        ended = niah("run", "--provider", "openai", "--base-url", server.base_url, *grid)
+        ended = niah(*sweep_at(server), *grid)
     assert ended.exit_code == 0, ended.err
     assert set(server.keys) == {f"Bearer {SECRET}"}
     assert SECRET not in ended.err + ended.out

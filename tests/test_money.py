@@ -27,8 +27,9 @@ from server import (
     resets,
     serving,
     stalls,
+    sweep_at,
 )
-from test_sweep import SMALL, SOLVE, niah_process, sweep_at
+from test_sweep import SMALL, SOLVE, niah_process
 
 import niah as package
 from niah.errors import RunError

@@ -17,7 +17,7 @@ from conftest import Niah
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from runs import header, result, results, trials
-from server import Handler, Say, Server, answers, answers_with, fails, serving
+from server import Handler, Say, Server, answers, answers_with, fails, serving, sweep_at
 
 from niah.errors import NiahError, RunError
 from niah.experiment.config import RunConfig, read_config
@@ -115,10 +115,7 @@ def test_stripping_signs_is_linear() -> None:
 def test_a_right_answer_in_colour_is_right(niah: Niah) -> None:
     solve = task_of("single").solve
     with serving(otherwise=answers_with(lambda p: f"\x1b[1;31m{solve(p)}\x1b[0m\u202e")) as server:
-        assert (
-            niah("run", "--provider", "openai", "--base-url", server.base_url, *SMALL).exit_code
-            == 0
-        )
+        assert niah(*sweep_at(server), *SMALL).exit_code == 0
     grid = json.loads(Path("results/r/grid.json").read_text(encoding="utf-8"))
     assert grid["recall"]["mean"] == 1.0
 
@@ -126,9 +123,7 @@ def test_a_right_answer_in_colour_is_right(niah: Niah) -> None:
 def test_no_screen_obeys_a_hostile_server(niah: Niah) -> None:
     said = []
     with serving(otherwise=answers(f"{HOSTILE} 12", model=f"m{HOSTILE}")) as server:
-        said.append(
-            niah("run", "--provider", "openai", "--base-url", server.base_url, *SMALL, "-v")
-        )
+        said.append(niah(*sweep_at(server), *SMALL, "-v"))
     one = next(iter(read_rows(Path("results/r"))[1]))
     commands: list[tuple[str, ...]] = [
         ("show", "r"),
@@ -141,11 +136,7 @@ def test_no_screen_obeys_a_hostile_server(niah: Niah) -> None:
     said += [niah(*command) for command in commands]
     hostile_error = fails(400, {"error": {"message": f"no {HOSTILE}"}})
     with serving(otherwise=hostile_error, preflight=answers("x")) as server:
-        said.append(
-            niah(
-                "run", "--provider", "openai", "--base-url", server.base_url, *SMALL[:-3], "e", "-v"
-            )
-        )
+        said.append(niah(*sweep_at(server), *SMALL[:-3], "e", "-v"))
     for ended in said:
         assert not commanding(ended.out + ended.err)
     assert "\\x1b[31mred" in said[1].out
@@ -154,7 +145,7 @@ def test_no_screen_obeys_a_hostile_server(niah: Niah) -> None:
 
 def test_a_hostile_answer_stays_as_it_is_in_the_log(niah: Niah) -> None:
     with serving(otherwise=answers(f"{HOSTILE} 12")) as server:
-        niah("run", "--provider", "openai", "--base-url", server.base_url, *SMALL)
+        niah(*sweep_at(server), *SMALL)
     _, stored = read_log(Path("results/r"))
     assert {r.response.text for r in stored.values() if r.response} == {f"{HOSTILE} 12"}
 

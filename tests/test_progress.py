@@ -18,7 +18,7 @@ from conftest import REPOSITORY, Niah
 from hypothesis import given
 from hypothesis import strategies as st
 from runs import result
-from server import answers_with, fails, serving
+from server import answers_with, fails, serving, sweep_at
 
 from niah.cli.progress import Watch, left_words, speed_words, status_line, troubles_words
 from niah.cli.screen import RunConsole
@@ -403,7 +403,7 @@ def test_throttled_and_failed_attempts_of_a_real_server_are_told(niah: Niah) -> 
         "e",
     )
     with serving(busy, fails(500, {}), otherwise=reads, preflight=reads) as server:
-        ended = niah("run", "--provider", "openai", "--base-url", server.base_url, *grid)
+        ended = niah(*sweep_at(server), *grid)
     assert ended.exit_code == 0
     assert re.search(r"429: slow down; asking again (at once|in \d+ s)", ended.err)
     assert re.search(r"500: .*; asking again (at once|in \d+ s)", ended.err)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from conftest import Niah
-from server import answers_with, cuts_the_stream, fails, serving
+from server import answers_with, cuts_the_stream, fails, serving, sweep_at
 
 from niah.providers import HttpRequest
 from niah.records import Outcome
@@ -98,16 +98,7 @@ def test_the_file_has_a_size_that_it_does_not_pass(tmp_path: Path) -> None:
 
 def test_a_file_that_cannot_be_written_is_one_line_before_anything_is_sent(niah: Niah) -> None:
     with serving(otherwise=READS) as server:
-        ended = niah(
-            "run",
-            "--provider",
-            "openai",
-            "--base-url",
-            server.base_url,
-            *ONE,
-            "--log-requests",
-            "no/such/f",
-        )
+        ended = niah(*sweep_at(server), *ONE, "--log-requests", "no/such/f")
         assert (ended.exit_code, server.requests, server.preflights) == (2, [], [])
     assert ended.err.count("\n") == 1
     assert "--log-requests 'no/such/f': cannot be written" in ended.err
@@ -116,5 +107,5 @@ def test_a_file_that_cannot_be_written_is_one_line_before_anything_is_sent(niah:
 
 def test_without_trouble_verbose_says_nothing_more(niah: Niah) -> None:
     with serving(otherwise=READS, preflight=READS) as server:
-        ended = niah("run", "--provider", "openai", "--base-url", server.base_url, *ONE, "-v")
+        ended = niah(*sweep_at(server), *ONE, "-v")
     assert "attempt" not in ended.err

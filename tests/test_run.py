@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 from conftest import NEEDS_PROC, Niah
 from protocols import Counts
-from server import Handler, Say, answers, answers_with, drops_the_front, fails
+from server import Handler, Say, answers, answers_with, drops_the_front, fails, sweep_at
 from server import serving as serving_all
 from tokenizers import Tokenizer as HuggingFace
 from tokenizers import models, trainers
@@ -129,7 +129,7 @@ def test_over_long_prompts_are_hatched_and_not_red(niah: Niah) -> None:
         (TOO_LONG if long else READS)(handler, body)  # type: ignore[arg-type]  # a Handler
 
     with serving(otherwise=act) as server:
-        ended = niah("run", "--provider", "openai", "--base-url", server.base_url, *SMALL)
+        ended = niah(*sweep_at(server), *SMALL)
     assert ended.exit_code == 0
     found = cells(Path("results/r"))
     assert {k[0]: v for k, v in found.items()} == {500: 1.0, 1_000: 1.0, 2_000: None}
@@ -166,16 +166,7 @@ def test_a_bad_key_costs_one_request_and_is_one_line(
     monkeypatch.setenv("SOME_KEY", "sk-canary-1234")
     wrong = fails(401, {"error": {"message": "Incorrect API key provided, Bearer sk-canary-1234"}})
     with serving(otherwise=wrong, preflight=wrong) as server:
-        ended = niah(
-            "run",
-            "--provider",
-            "openai",
-            "--base-url",
-            server.base_url,
-            "--api-key-env",
-            "SOME_KEY",
-            *SMALL,
-        )
+        ended = niah(*sweep_at(server), "--api-key-env", "SOME_KEY", *SMALL)
     assert (ended.exit_code, len(server.requests), len(server.preflights)) == (2, 0, 1)
     assert "Incorrect API key" in ended.err
     assert server.keys == ["Bearer sk-canary-1234"]
@@ -189,7 +180,7 @@ def test_a_key_for_openai_is_not_sent_to_other_servers(
 ) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-canary-1234")
     with serving(otherwise=READS) as server:
-        niah("run", "--provider", "openai", "--base-url", server.base_url, *SMALL)
+        niah(*sweep_at(server), *SMALL)
     assert set(server.keys) == {None}
 
 
@@ -197,11 +188,7 @@ def test_a_key_for_openai_is_not_sent_to_other_servers(
 def test_only_what_the_config_says_is_added_to_requests(niah: Niah) -> None:
     with serving(otherwise=READS) as server:
         niah(
-            "run",
-            "--provider",
-            "openai",
-            "--base-url",
-            server.base_url,
+            *sweep_at(server),
             *SMALL,
             "--extra",
             "temperature=0",
@@ -452,16 +439,7 @@ def test_answers_that_are_no_answers_leave_the_run_complete_and_unscored(niah: N
     with serving(
         READS, empty, answers("cut", "length"), answers("", "filter"), otherwise=READS
     ) as server:
-        ended = niah(
-            "run",
-            "--provider",
-            "openai",
-            "--base-url",
-            server.base_url,
-            *SMALL,
-            "--concurrency",
-            "1",
-        )
+        ended = niah(*sweep_at(server), *SMALL, "--concurrency", "1")
     assert ended.exit_code == 0
     assert "1 empty, 1 refused, 1 truncated" in ended.err
     assert list(cells(Path("results/r")).values()).count(None) == 3
@@ -471,7 +449,7 @@ def test_a_server_that_drops_the_front_is_a_mismatch_and_not_red(niah: Niah) -> 
     lengths = ("--lengths", "500,1k,4k", "--depths", "0,100", "--model", "m", "--name", "r")
     cut = drops_the_front(task_of("single").solve, 4_000)
     with serving(otherwise=cut, preflight=cut) as server:
-        ended = niah("run", "--provider", "openai", "--base-url", server.base_url, *lengths)
+        ended = niah(*sweep_at(server), *lengths)
     assert "2 mismatch" in ended.err
     assert "THE SERVER DROPPED A PART OF 2 OF 6 PROMPTS, from 4k on" in ended.err
     assert {k: v for k, v in cells(Path("results/r")).items() if k[0] == 4_000} == {
@@ -483,12 +461,10 @@ def test_a_server_that_drops_the_front_is_a_mismatch_and_not_red(niah: Niah) -> 
 def test_a_first_request_that_fails_stops_the_run_with_one_line(niah: Niah) -> None:
     odd = fails(400, {"error": {"message": "Unsupported parameter: [/INST]"}})
     with serving(otherwise=odd, preflight=odd) as server:
-        ended = niah("run", "--provider", "openai", "--base-url", server.base_url, *SMALL)
+        ended = niah(*sweep_at(server), *SMALL)
         assert (ended.exit_code, len(server.requests), len(server.preflights)) == (2, 0, 1)
         assert "Unsupported parameter: [/INST]" in ended.err
-    nobody = niah(
-        "run", "--provider", "openai", "--base-url", server.base_url, *SMALL, "--attempts", "1"
-    )
+    nobody = niah(*sweep_at(server), *SMALL, "--attempts", "1")
     assert nobody.exit_code == 3
     assert "the first request failed, and nothing more was sent" in nobody.err
 
@@ -498,16 +474,7 @@ def test_an_odd_error_later_is_printed_as_it_is(niah: Niah) -> None:
     with serving(
         READS, otherwise=fails(400, {"error": {"message": "bad [/INST] here [model]"}})
     ) as server:
-        ended = niah(
-            "run",
-            "--provider",
-            "openai",
-            "--base-url",
-            server.base_url,
-            *SMALL,
-            "--concurrency",
-            "2",
-        )
+        ended = niah(*sweep_at(server), *SMALL, "--concurrency", "2")
     assert ended.exit_code == 3
     assert "last error: 400: bad [/INST] here [model]" in ended.err
 
@@ -518,10 +485,7 @@ def test_proxies_of_the_environment_are_not_asked_about_this_machine(
 ) -> None:
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     with serving(otherwise=READS) as server:
-        assert (
-            niah("run", "--provider", "openai", "--base-url", server.base_url, *SMALL).exit_code
-            == 0
-        )
+        assert niah(*sweep_at(server), *SMALL).exit_code == 0
 
 
 @pytest.mark.slow
@@ -620,32 +584,14 @@ def test_a_server_that_wraps_prompts_is_no_mismatch(niah: Niah) -> None:
         )
 
     with serving(otherwise=act, preflight=act) as server:
-        ended = niah(
-            "run",
-            "--provider",
-            "openai",
-            "--base-url",
-            server.base_url,
-            *SMALL[:1],
-            "500,8k",
-            *SMALL[2:],
-        )
+        ended = niah(*sweep_at(server), *SMALL[:1], "500,8k", *SMALL[2:])
     assert "100 % found (n = 6" in ended.err
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="no terminal that hangs up here")
 def test_a_terminal_that_closes_lets_what_is_in_flight_finish_and_draws(tmp_path: Path) -> None:
     with serving(otherwise=slowly(0.3)) as server:
-        command = (
-            "run",
-            "--provider",
-            "openai",
-            "--base-url",
-            server.base_url,
-            *SMALL,
-            "--concurrency",
-            "2",
-        )
+        command = (*sweep_at(server), *SMALL, "--concurrency", "2")
         heeds = partial(
             signal.signal, signal.SIGHUP, signal.SIG_DFL
         )  # also where the suite runs under nohup
@@ -668,16 +614,7 @@ def test_under_nohup_a_closed_terminal_stops_nothing(tmp_path: Path) -> None:
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup hands it on
     with serving(otherwise=slowly(0.05)) as server:
         try:
-            command = (
-                "run",
-                "--provider",
-                "openai",
-                "--base-url",
-                server.base_url,
-                *SMALL,
-                "--concurrency",
-                "2",
-            )
+            command = (*sweep_at(server), *SMALL, "--concurrency", "2")
             process = niah_process(*command, cwd=tmp_path)
         finally:
             signal.signal(signal.SIGHUP, before)
@@ -710,9 +647,7 @@ def test_a_reader_of_events_that_is_gone_costs_no_picture(tmp_path: Path) -> Non
 
 def test_control_c_before_the_first_answer_is_no_outage(tmp_path: Path) -> None:
     with serving(otherwise=fails(429, {}, Retry_After="60"), preflight=None) as server:
-        process = niah_process(
-            "run", "--provider", "openai", "--base-url", server.base_url, *SMALL, cwd=tmp_path
-        )
+        process = niah_process(*sweep_at(server), *SMALL, cwd=tmp_path)
         deadline = time.monotonic() + 30
         while not server.requests and time.monotonic() < deadline:
             time.sleep(0.01)

@@ -12,7 +12,7 @@ import pytest
 from conftest import Niah
 from rich.console import Console
 from runs import header, results
-from server import answers_with, fails, serving
+from server import answers_with, fails, serving, sweep_at
 
 from niah import api
 from niah.plotter.terminal import summary_table
@@ -184,17 +184,7 @@ def test_a_model_that_cannot_be_run_stops_no_other_and_decides_the_exit_code(nia
         )
 
     with serving(otherwise=act) as server:
-        command = (
-            "run",
-            "--provider",
-            "openai",
-            "--base-url",
-            server.base_url,
-            *GRID,
-            "--name",
-            "r",
-            "--model",
-        )
+        command = (*sweep_at(server), *GRID, "--name", "r", "--model")
         ended = niah(*command, "none,real")
     assert ended.exit_code == 2
     assert "none: the first request failed" in ended.err

@@ -13,7 +13,7 @@ import pytest
 from conftest import Niah
 from rich.console import Console
 from runs import unreported
-from server import Handler, chunk, serving
+from server import Handler, chunk, serving, sweep_at
 
 from niah import api
 from niah.experiment.experiment import experiment_of
@@ -216,7 +216,7 @@ def test_a_server_that_wraps_short_prompts_is_no_mismatch_after_a_control(niah: 
 
     grid = ("--lengths", "500,2k", "--depths", "100", "--controls", "--model", "m", "--name", "r")
     with serving(otherwise=act) as server:
-        ended = niah("run", "--provider", "openai", "--base-url", server.base_url, *grid)
+        ended = niah(*sweep_at(server), *grid)
     assert ended.exit_code == 0
     assert "mismatch" not in ended.err
 

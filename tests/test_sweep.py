@@ -24,7 +24,6 @@ from protocols import PROVIDER_PATHS, Counts
 from server import (
     Handler,
     Say,
-    Server,
     answers_with,
     counted,
     cuts_the_stream,
@@ -37,6 +36,7 @@ from server import (
     sends_a_web_page,
     serving,
     stalls,
+    sweep_at,
     throttles_until_a_date,
     trickles,
 )
@@ -51,10 +51,6 @@ SOLVE = task_of("single").solve
 READS = answers_with(SOLVE)
 SMALL = ("--lengths", "500,1k,2k", "--depths", "0,50,100", "--model", "m", "--name", "r")
 loopback = partial(serving, preflight=READS)
-
-
-def sweep_at(server: Server, provider: str = "openai") -> tuple[str, ...]:
-    return ("run", "--provider", provider, "--base-url", server.root + PROVIDER_PATHS[provider])
 
 
 def logged(folder: Path = Path("results/r")) -> list[dict[str, Any]]:
