@@ -288,18 +288,9 @@ def test_files_end_at_the_limits_of_a_service(niah: Niah, monkeypatch: pytest.Mo
         provider="openai", speaks=FORMS["openai-batch"].speaks, most_lines=9, most_bytes=20_000
     )
     monkeypatch.setattr(export, "BATCH_FORMS", {**FORMS, "openai-batch": small})
-    niah(
-        "build",
-        "--provider",
-        "openai",
-        "--model",
-        "m",
-        *GRID,
-        "--format",
-        "openai-batch",
-        "--out",
-        "q.jsonl",
-    )
+    build = ("build", "--provider", "openai", "--model", "m", *GRID)
+    command = (*build, "--format", "openai-batch", "--out", "q.jsonl")
+    niah(*command)
     parts = [
         Path(f"q-{n}.jsonl").read_bytes() for n in range(1, len(list(Path().glob("q-*.jsonl"))) + 1)
     ]
@@ -307,18 +298,6 @@ def test_files_end_at_the_limits_of_a_service(niah: Niah, monkeypatch: pytest.Mo
     assert b"".join(parts) == b"".join(lines)
     assert all(len(p) <= 20_000 and p.count(b"\n") <= 9 for p in parts)
     assert not list(Path().glob("*.part*"))
-    command = (
-        "build",
-        "--provider",
-        "openai",
-        "--model",
-        "m",
-        *GRID,
-        "--format",
-        "openai-batch",
-        "--out",
-        "q.jsonl",
-    )
     fewer = niah(*command, "--depths", "0")
     assert "q-1.jsonl is none of these: another build left it there" in fewer.err
     monkeypatch.setattr(
