@@ -12,10 +12,9 @@ from urllib.parse import urlsplit
 from pydantic import ValidationInfo
 
 from niah.errors import ConfigError, UnknownName
-from niah.text.lengths import length_of
+from niah.text.lengths import MOST_COUNT, length_of
 from niah.text.wording import LANGUAGES
 
-MOST_TOKENS = 10**15
 _OWN_FIELDS = frozenset({"messages", "input", "contents", "model", "stream", "stream_options"})
 _REPLY_FIELDS = frozenset(
     {"max_tokens", "max_completion_tokens", "max_output_tokens", "maxOutputTokens", "num_predict"}
@@ -57,7 +56,7 @@ def tokens_of(value: Any, info: ValidationInfo) -> Any:
     if not isinstance(value, str):
         return value
     try:
-        return length_of(value, least=1, most=MOST_TOKENS)
+        return length_of(value, least=1, most=MOST_COUNT)
     except ConfigError:
         raise ConfigError(
             f"{info.field_name} = {value!r}: use whole tokens, like 512, 8k, 1.2M, 10萬"

@@ -18,10 +18,10 @@ from pydantic_core import ErrorDetails, SchemaValidator
 from niah.errors import NiahError
 from niah.experiment.config import RunConfig
 from niah.records import CONTROLS, Header, Outcome, Part, Result, Row, checked_score
+from niah.text.lengths import MOST_COUNT
 from niah.text.outside import redacted_in
 from niah.text.renamed import class_name, new_names, task_label_today
 
-MOST = 10**15  # of anything that is counted or measured
 _R = TypeVar("_R", bound=Row)
 _T = TypeVar("_T")
 # by the beginning of pydantic's name of a fault
@@ -196,7 +196,7 @@ def _bounded(schema: Any) -> Any:
     """A schema in which no number is an amount below 0, and none beyond all measure."""
     match schema:
         case {"type": "int" | "float"}:
-            return {**schema, "ge": 0, "le": MOST}
+            return {**schema, "ge": 0, "le": MOST_COUNT}
         case dict():
             return {key: _bounded(value) for key, value in schema.items()}
         case list():
@@ -211,7 +211,7 @@ def _words(error: ValidationError) -> str:
     if kind == "missing":
         return f"{place} is missing"
     if kind in ("greater_than_equal", "less_than_equal"):
-        return f"{place}: {_short(first['input'])} is not from 0 to {MOST:.0e}"
+        return f"{place}: {_short(first['input'])} is not from 0 to {MOST_COUNT:.0e}"
     wanted = _KINDS.get(kind.partition("_")[0])
     said = f"where {wanted} should be" if wanted else f"({first['msg']})"
     return f"{place}: {_short(first['input'])} {said}"

@@ -28,6 +28,7 @@ from difflib import SequenceMatcher
 from typing import Any
 
 from niah.errors import UnknownName
+from niah.text.lengths import MOST_COUNT
 
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
 _CONTROL = re.compile(r"[\x00-\x1f]")
@@ -180,14 +181,13 @@ def named(name: str) -> str:
 
 
 def _is_count(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MOST
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MOST_COUNT
 
 
 def _is_depth(value: Any) -> bool:
     return value is None or (not isinstance(value, bool) and 0 <= value <= 100)
 
 
-_MOST = 10**15  # tokens, as in a run log
 ROLES = ("system", "user", "assistant")
 _TEXT = (lambda v: isinstance(v, str), "text")
 _TOKENS = (lambda v: _is_count(v) and v > 0, "1 or more tokens")

@@ -24,6 +24,7 @@ _UNITS = {"": 1, "k": 1_000, "m": 1_000_000, "千": 1_000, "万": 10_000, "萬":
 _LENGTH = re.compile(r"^(\d{1,12}(?:\.\d+)?)([kKmM千万萬]?)$")
 _GEOMETRIC = re.compile(r"^([^.:]+(?:\.\d+\w?)?)\.\.([^:]+?)(?::(\d{1,6}))?$")
 
+MOST_COUNT = 10**15  # of anything that is counted or measured, in a config, a log or a prompt
 MOST = 1_000
 _LEAST_STEP = 1e-6  # of depths, which are told to so many digits
 _Number = TypeVar("_Number", int, float)
